@@ -47,8 +47,8 @@ from kiosk.sorting_center.stations.authority import CountyAuthority
 from kiosk.store import StoreError
 
 _ROLES: Final = {"demo": StaffRole.ADMIN, "operator": StaffRole.OPERATOR, "viewer": StaffRole.VIEWER}
-# Short and always the same, so that one can type them. The desk has them in its list of passwords that are guessed
-# first: it lets nobody choose them. A demo, which listens on loopback alone, sets them past that rule, and `lock_up`
+# Short and always the same, so that they can be typed. The desk has them in its list of passwords that are guessed
+# first, and accepts them from no user. A demo, which listens on loopback alone, sets them past that rule, and `lock_up`
 # replaces them when it ends.
 PASSWORDS: Final = {"demo": "almond-basket", "operator": "blue-donkey", "viewer": "green-apple"}
 
@@ -99,7 +99,7 @@ def lock_up(ledger_url: str) -> None:
         with CenterDesk.open(ledger_url) as desk:
             for name in _ROLES:
                 desk.people.set_password(name, secrets.token_urlsafe(12), datetime.now(UTC))
-    except (DeskError, Refused) as error:  # As when the folder of the demo is gone
+    except (DeskError, Refused) as error:  # As when the folder of the demo is missing
         log.warning("The passwords of the demo stay as they are: %s", error)
 
 
@@ -113,7 +113,7 @@ def take_in_past(ledger_url: str, county: CountyPlan) -> None:
         raise StartFailed(f"the past of the county cannot be taken in: {error}") from error
 
 
-UNSEEN_STATIONS: Final = 3  # Stations that were promised, and stand in no village yet
+UNSEEN_STATIONS: Final = 3  # Stations that were promised, and are in no village yet
 _YEAR: Final = timedelta(days=365)
 _OVER: Final = timedelta(days=-20)
 _SOON: Final = timedelta(days=12)

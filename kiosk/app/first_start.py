@@ -1,8 +1,8 @@
-"""Composition root of the first start: the wizard on its port until the settings file is there.
+"""Composition root of the first start: the wizard on its port until the settings file exists.
 
-It may come by another way, too: copied by a technician, or brought back. Such a file counts when it is whole: nobody
-has it open for writing any more, it has not changed for a while, the station can read it, and it would survive a power
-cut. Half a file may be valid, too, only with half of the devices.
+The file may also arrive in another way: copied by a technician, or restored. Such a file counts when it is whole: no
+process has it open for writing any more, it has not changed for a while, the station can read it, and it would survive
+a power cut. Half a file may be valid, too, only with half of the devices.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ from kiosk.web.shared.settings import WebSettings
 
 logger = logging.getLogger(__name__)
 
-# Data folders that go with a settings file of the system (systemd/, and the places `kiosk run` looks at).
+# Data folders that belong to a settings file of the system (systemd/, and the places `kiosk run` checks).
 SYSTEM_DATA: Mapping[Path, Path] = {
     Path("/etc/kiosk"): Path("/var/lib/kiosk"),
 }
 # How long the last page may take to say that it is on the screen; then the station begins without it.
 LAST_PAGE_S = 10.0
-# The station makes its database on whatever card there is: as `TimeoutStartSec=` of its unit. Nobody feeds the watchdog
-# meanwhile, which was armed for the wizard.
+# The station makes its database on whatever card there is: as `TimeoutStartSec=` of its unit. The watchdog, armed for
+# the wizard, is not fed meanwhile.
 STATION_START_S = 300.0
 _WATCH_S = 5.0
 
@@ -155,7 +155,7 @@ def _wait_for_either(event: threading.Event, stop: threading.Event, timeout_s: f
 
 
 SETTLE_S: Final = 5.0
-# For a file of another user, of which the system does not tell who writes it: a copy may stand still for a while.
+# For a file of another user, where the system does not report a writer: a copy may pause for a while.
 FOREIGN_SETTLE_S: Final = 20.0
 
 Fingerprint = tuple[int, ...]
@@ -217,7 +217,7 @@ def _is_open_for_writing(file: Path) -> bool | None:
     except OSError:
         return None
     try:
-        # Whoever opens it meanwhile breaks the lease: by a signal that ends nothing.
+        # A process that opens it meanwhile breaks the lease: by a signal that ends nothing.
         fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)

@@ -17,9 +17,9 @@ def setup_logging() -> None:
 
 
 class OneLine(logging.Formatter):
-    """One line a record: no name with a newline, a color or a direction mark in it can forge a line or hide one.
+    """One line per record: a name with a newline, a color or a direction mark cannot forge a line or hide one.
 
-    The traceback of an exception follows on lines of its own, each indented, each as plain.
+    The traceback of an exception follows on separate lines, each indented, each as plain.
     """
 
     def formatMessage(self, record: logging.LogRecord) -> str:

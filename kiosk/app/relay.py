@@ -1,4 +1,4 @@
-"""Composition root of the relay: a process of its own, kept small."""
+"""Composition root of the relay: a separate process, kept small."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Stands where no scale is set up: nothing ever reads, so nothing is ever booked.
+# Used where no scale is set up: nothing is ever read, so nothing is ever booked.
 NO_SCALE = ScaleProfile(e_g=1, max_g=100_000)
 
 

@@ -1,4 +1,4 @@
-"""What a service tells systemd about itself: sd_notify(3) over its datagram socket, by the standard library alone.
+"""What a service reports to systemd: sd_notify(3) over its datagram socket, by the standard library alone.
 
 Outside systemd there is no ``NOTIFY_SOCKET``: then every call here does nothing.
 """
@@ -15,11 +15,11 @@ from typing import Final, Self
 
 logger = logging.getLogger(__name__)
 
-_SEND_S: Final = 1.0  # A manager that does not take a datagram within this time must not hold up what tells it
+_SEND_S: Final = 1.0  # A manager that does not take a datagram within this time must not hold up the sender
 
 
 class Notifier:
-    """The way to the service manager. No call raises: a station does not end because nobody listens to it."""
+    """The connection to the service manager. No call raises: a station does not end because no manager listens."""
 
     def __init__(self, address: str | None = None, watchdog_s: float | None = None) -> None:
         """Take ``address`` as in NOTIFY_SOCKET, None for no receiver; ``watchdog_s`` is None without a watchdog."""
@@ -66,9 +66,9 @@ class Notifier:
 
 
 class LoopStop(threading.Event):
-    """An end signal that feeds the watchdog when it is asked: for a process that is one loop and no more.
+    """An end signal that feeds the watchdog when it is checked: for a process that is one loop and no more.
 
-    A loop that hangs anywhere asks no more, and is killed. While it waits on this signal it is alive by definition.
+    A loop that hangs anywhere checks no more, and is killed. While it waits on this signal it is alive by definition.
     """
 
     def __init__(self, stop: threading.Event, manager: Notifier, clock: Callable[[], float] = time.monotonic) -> None:

@@ -1,4 +1,4 @@
-"""The loop of a waitress server in a thread of its own, with an end that closes every socket."""
+"""The loop of a waitress server in its own thread, with an end that closes every socket."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Programs are loaded while the garbage collector rests: nothing of what is loaded is garbage.
+"""Programs are loaded while the garbage collector rests: no loaded object is garbage.
 
-``python -m kiosk.base.loading MODULE`` loads a module so and calls its ``main``, whose answer is the exit status. A
-program begins and ends with a quarter less processor than the module by itself, and the collector never looks through
-what was loaded, 90,000 objects of the sorting center's pages, while all threads wait for it.
+``python -m kiosk.base.loading MODULE`` loads a module so and calls its ``main``, whose result is the exit status. A
+program starts and ends with a quarter less processor than the module by itself, and the collector never scans the
+loaded objects, 90,000 of the sorting center's pages, while all threads wait for it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Memory that was freed, given back to the system: a board of 1 GB has a browser beside the station."""
+"""Freed memory, returned to the system: a board of 1 GB has a browser beside the station."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one way to say no to a person or a program."""
+"""The one way to refuse a request of a person or a program."""
 
 from __future__ import annotations
 

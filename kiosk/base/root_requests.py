@@ -49,7 +49,7 @@ A = TypeVar("A")
 
 
 class BadMessage(ValueError):
-    """The file is no message of this kind; the text says why, and nothing of its content."""
+    """The file is no message of this kind; the text gives the reason, without the content."""
 
 
 class CannotRemove(OSError):
@@ -278,7 +278,7 @@ class Asker(Generic[B, A]):
 
 
 class RequestFiles(Generic[B, A]):
-    """Where one kind of request and its answer lie, and who reads them."""
+    """The files of one kind of request and of its answer, and their readers."""
 
     def __init__(self, kind: str, request: msgspec.json.Decoder[B], answer: msgspec.json.Decoder[A]) -> None:
         self._kind, self._read_request, self._read_answer = kind, reader(request), reader(answer)

@@ -10,10 +10,10 @@ _SLEEP_S: Final = 1.0
 
 
 class ShutdownEvent(threading.Event):
-    """Set by the handler of a signal, which runs in the middle of whatever the main thread does.
+    """Set by the handler of a signal, which interrupts the main thread at any point.
 
-    It may stand in a method of this event, and hold the lock: so that is one that a thread may take again. Who waits
-    sleeps a second at a time: of a signal that comes in the instant before a thread falls asleep Python hears only when
+    The main thread may be inside a method of this event and hold its lock: so the lock is reentrant. A waiting thread
+    sleeps a second at a time: Python notices a signal that comes in the instant before a thread falls asleep only when
     that thread wakes.
     """
 

@@ -38,7 +38,7 @@ def add(name: str, role: str, path: Path | None) -> None:
     """Take NAME on: asks twice for a PIN of six digits, and prints the number that goes with it."""
     _check_or_exit(lambda: clean_person_name(name))
     pin = _ask_pin()
-    # The key may be made now: not before the database has said that what is kept here will last.
+    # This may create the key: only after the database has confirmed that what is stored here will last.
     row = _with_store(
         path, lambda store, stamp: add_person(store.clerks, name, Role(role), _hash_pin(path, pin), stamp)
     )

@@ -95,9 +95,9 @@ def _error_row(elements: Elements, error: BadElementString) -> dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class _NumberKind:
-    """A kind of number: the digits it has without its check digit, how that is made, how a whole is judged.
+    """A kind of number: how many digits it has without its check digit, how to make that, how to check a whole number.
 
-    ``letters`` is how many stand before and how many behind the digits, when they are given.
+    ``letters`` is how many letters precede and how many follow the digits, when they are given.
     """
 
     lengths: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""``kiosk fleet``: many stations on one machine, to see what broker and sorting center stand."""
+"""``kiosk fleet``: many stations on one machine, as a load test of broker and sorting center."""
 
 from __future__ import annotations
 

@@ -100,10 +100,10 @@ def label() -> None:
 
 
 class _Template(NamedTuple):
-    """A kind of paper: its document, who draws it, and whether it is a strip, which has no gaps.
+    """A kind of paper: its document, the function that draws it, and whether it is a strip, which has no gaps.
 
-    ``width_mm`` is what the head prints where it is not the usual one; ``own`` the kind of label of which a station may
-    have a layout of its own: its ``draw`` takes layouts, too.
+    ``width_mm`` is the printed width where it is not the usual one; ``own`` is the kind of label for which a station
+    may have its own layout: its ``draw`` takes layouts, too.
     """
 
     document: type[Any]

@@ -40,7 +40,7 @@ COMMANDS: Final = {
 
 
 class _Program(OneLineGroup):
-    """Its line begins with its name: it stands among the lines of other services."""
+    """Its lines begin with the program's name: they appear among those of other services."""
 
     speaker = PROGRAM
     aborted = ""

@@ -30,7 +30,7 @@ from kiosk.store import StoreError
 from kiosk.texts import load as load_texts
 
 _POLL_INTERVAL_S: Final = 0.5
-_FOLLOW_TIMEOUT_S: Final = 900.0  # Unpacking on a slow card, the copy, the trial and the way back
+_FOLLOW_TIMEOUT_S: Final = 900.0  # Unpacking on a slow card, the copy, the trial and the rollback
 _PICKUP_TIMEOUT_S: Final = 60.0
 # A helper that cannot step back tries again every five seconds, and reads a whole database each time.
 _KEEP_S: Final = 60.0

@@ -24,7 +24,7 @@ from kiosk.store.database.inspection import sealed_events
 
 MAX_FAULTS: Final = 20  # Of each check; the others are counted
 _MAX_LINE: Final = MAX_EVENT_BYTES + 2
-_STATEMENT, _STATEMENT_HEAD = b'"kind":"statement"', 200  # Where it stands in the one form of a statement
+_STATEMENT, _STATEMENT_HEAD = b'"kind":"statement"', 200  # Its place in the canonical form of a statement
 _DATABASE: Final = b"SQLite format 3\0"
 
 

@@ -1,4 +1,4 @@
-"""One TOML file of settings, able to say where a key stands: the readers of each process share it."""
+"""One TOML settings file that can report the line of a key: shared by the readers of each process."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SECTIONS = (
 
 
 class SettingsFile:
-    """A parsed file. Raises BadConfig when it cannot be read, is no TOML, or has a section nobody knows."""
+    """A parsed file. Raises BadConfig when it cannot be read, is not TOML, or has an unknown section."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

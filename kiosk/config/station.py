@@ -33,7 +33,7 @@ from kiosk.web.shared.settings import WebSettings
 
 @dataclass(frozen=True, slots=True)
 class StationConfig:
-    """Everything one station is told. A device that is None is not fitted."""
+    """All settings of one station. A device that is None is not fitted."""
 
     station: StationSettings
     web: WebSettings

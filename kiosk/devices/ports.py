@@ -1,4 +1,4 @@
-"""The interfaces between the station and its hardware. Adapters stand beside this file; the station sees only this.
+"""The interfaces between the station and its hardware. The adapters are beside this file; the station uses only this.
 
 Every call that may wait takes its deadline in seconds and keeps it on the monotonic clock.
 """
@@ -26,7 +26,7 @@ class LinkState(StrEnum):
 
     CONNECTED = "connected"
     SILENT = "silent"  # The port is open and nothing usable has come for the stale time
-    REFUSES = "refuses"  # As silent, but the scale does answer: it says why there is no weight
+    REFUSES = "refuses"  # As silent, but the scale answers with the reason why there is no weight
     MISSING = "missing"  # The port cannot be opened: unplugged, no rights, no such file
 
 
@@ -47,11 +47,11 @@ class CommandOutcome(StrEnum):
     """How a command to the scale ended."""
 
     DONE = "done"  # Its effect was seen
-    # Nothing was changed: not sent (`not_connected`, `busy`), or the scale said no (a reason of the contract).
+    # Nothing was changed: not sent (`not_connected`, `busy`), or refused by the scale (a reason of the contract).
     REFUSED = "refused"
     NO_ANSWER = "no_answer"  # It was sent and nothing came back: the scale may have obeyed
     NOT_SUPPORTED = "not_supported"  # The format has no such command
-    # It was sent, the scale goes on sending, and the effect was not seen: look at the indicator.
+    # It was sent, the scale continues sending, and the effect was not seen: check the indicator.
     UNCONFIRMED = "unconfirmed"
 
 
@@ -105,7 +105,7 @@ class PrinterFault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PrinterStatus:
-    """``ready`` and ``fault`` are None when nothing answered: no reply is never "ready"."""
+    """``ready`` and ``fault`` are None when the printer did not answer: no reply never means "ready"."""
 
     ready: bool | None
     fault: bool | None
@@ -191,7 +191,7 @@ class MatShot:
     preview: Shot | None = None
 
 
-# What a look may say of a shot that would be taken now. No face is looked for.
+# What a live frame may report about a shot taken now. Faces are not detected.
 LIVE_VIEW_REASONS: Final = (
     Reason.MAT,
     Reason.DARK,
@@ -206,10 +206,10 @@ LIVE_VIEW_REASONS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class LiveViewFrame:
-    """One cheap look at the mat. ``lights`` are some of LIVE_VIEW_REASONS, each once.
+    """A cheaply assessed frame of the mat. ``lights`` are some of LIVE_VIEW_REASONS, each once.
 
-    ``still``: it shows what the look before showed. ``picture`` is a small one of the mat's interior alone, with
-    nothing beside it, and is there exactly when the mat is.
+    ``still``: it shows the same as the frame before. ``picture`` is a small one of the mat's interior alone, with
+    nothing beside it, and is present exactly when the mat is.
     """
 
     lights: tuple[Reason, ...]
@@ -273,7 +273,7 @@ class PortProbe(Protocol):
 
 
 class LineCapture(Protocol):
-    """Stays at one port and hears what comes, or what is answered to the proposals' own questions."""
+    """Stays at one port and records what comes, or the answers to the proposals' own questions."""
 
     @property
     def failure(self) -> str:
@@ -292,7 +292,7 @@ class LineCapture(Protocol):
 
 
 class Pausable(Protocol):
-    """The station's own scale, which lets go of its port for a while."""
+    """The station's own scale, which can release its port for a while."""
 
     def pause(self) -> None:
         """Close the port; from now on nothing is read. Does nothing when it is paused."""

@@ -8,8 +8,8 @@ from collections.abc import Callable
 class Backoff:
     """Waiting times in seconds: ``first_s``, doubled from try to try up to ``max_s``.
 
-    ``share`` is asked each time for the part of it that is waited, 0 to 1: a random one keeps those who lost the same
-    thing from coming back together.
+    ``share`` is called each time for the part of it that is waited, 0 to 1: a random one keeps clients that lost the
+    same thing from coming back together.
     """
 
     def __init__(self, first_s: float, max_s: float, share: Callable[[], float] = lambda: 1.0) -> None:

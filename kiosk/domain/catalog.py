@@ -53,14 +53,14 @@ class Pack:
 
 @dataclass(frozen=True, slots=True)
 class Sale:
-    """What buyers are told of a product, and how it is packed for them."""
+    """The description of a product for buyers, and how it is packed for them."""
 
     title: Names
     story: Names  # Each may be empty: not written yet
     storage: Names
     origin: Origin
     grades: tuple[Grade, ...]  # Empty for goods without grades; the first is offered
-    harvest: str  # `2026-09`; empty when nobody says
+    harvest: str  # `2026-09`; empty when unknown
     allergens: tuple[Allergen, ...]
     packs: tuple[Pack, ...]  # At least one; the first is offered
 
@@ -87,7 +87,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """What goods stand in on the pan: a preset tare in grams, or weighed empty on the pan first."""
+    """What holds goods on the pan: a preset tare in grams, or weighed empty on the pan first."""
 
     code: str
     names: Names

@@ -21,7 +21,7 @@ _PIN = re.compile(rf"[0-9]{{{PIN_DIGITS}}}")
 
 
 class BadClerk(ValueError):
-    """A clerk's number or name is none; the text says what would be."""
+    """A clerk's number or name is invalid; the text states what would be valid."""
 
 
 class BadPin(Refused, ValueError):

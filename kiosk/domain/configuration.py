@@ -10,8 +10,8 @@ from typing import Final
 from kiosk.domain.moment import ClockQuality, Moment
 
 FUTURE_TOLERANCE: Final = timedelta(days=2)  # The county's clock and the station's may differ
-# So far beyond the day that is known a clock that no time server has set is believed: prices of the year after next
-# must not hold, and then for ever, because a clock without a battery jumped there.
+# A clock that no time server has set is believed only this far beyond the known day: else a clock without a battery
+# that jumped would put the prices of the year after next into force, permanently.
 MAX_DAYS_AHEAD: Final = timedelta(days=366)
 
 
@@ -31,7 +31,7 @@ class RefusalReason(StrEnum):
     PRICES = "prices"
     CONTAINERS = "containers"
     MEMBERS = "members"
-    CLERKS = "clerks"  # Nobody would be able to look after the station, or two people have one number
+    CLERKS = "clerks"  # No person could look after the station, or two people have one number
     LAYOUTS = "layouts"
     SETTINGS = "settings"
     PARCELS = "parcels"

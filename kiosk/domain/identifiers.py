@@ -128,9 +128,9 @@ class ReceiptNumber(SeriesNumber):
 
 @dataclass(frozen=True, slots=True, order=True)
 class SerialNumber(SeriesNumber):
-    """The number of a crate, tote, seal or manifest: as a receipt's, with a counter of its own for each kind.
+    """The number of a crate, tote, seal or manifest: as a receipt's, with its own counter for each kind.
 
-    People read ``T-0147-A-000012``, a scanner the internal code of the same kind. A database that goes back to a backup
+    People read ``T-0147-A-000012``, a scanner the internal code of the same kind. A database restored from a backup
     begins a new series: no number is given twice.
     """
 

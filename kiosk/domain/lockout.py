@@ -1,4 +1,4 @@
-"""How long somebody who guesses has to wait: a value that survives restarts and clocks that jump."""
+"""How long to wait after wrong guesses: a value that survives restarts and clocks that jump."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class LockoutRule:
 class Lockout:
     """Wrong tries as ages in milliseconds, and the time still to wait, both at the instant (boot_id, monotonic_ms).
 
-    The wall clock is never asked: it starts in 1970 after a power cut and anybody may set it. Time counts only
-    while the machine runs. In the same boot that is the difference of the monotonic clock; after another boot it is
-    what this boot has lasted, and the time in between counts as none.
+    The wall clock is never used: it starts in 1970 after a power cut and can be set by anyone. Time counts only while
+    the machine runs. In the same boot that is the difference of the monotonic clock; after another boot it is the
+    duration of this boot, and the time in between does not count.
     """
 
     failures_ms: tuple[int, ...] = ()

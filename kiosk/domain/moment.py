@@ -11,7 +11,7 @@ class ClockQuality(StrEnum):
     """How the clock got its time. A station without a battery clock starts in the past after every power cut."""
 
     SYNCED = "synced"  # A time server has set it since this boot
-    RESTORED = "restored"  # Taken over from the last shutdown: later than that, by how much nobody knows
+    RESTORED = "restored"  # From the last shutdown: the true time is later by an unknown amount
     UNSET = "unset"  # Before the software was built: it cannot be right, so no date is printed
 
 

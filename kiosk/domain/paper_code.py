@@ -1,7 +1,7 @@
 """The paper code: sixteen digits on paper that open one sealed file, an identity or a recovery kit.
 
-Fifteen are random (49 bits; Argon2id makes each guess dear), the last one is a check digit: a slip of the finger is
-told at once and counts as no attempt. Digits are read alike in all three languages, and every pad has them.
+Fifteen are random (49 bits; Argon2id makes each guess expensive), the last one is a check digit: a typing error is
+reported at once and does not count as an attempt. Digits are read alike in all three languages, and every pad has them.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ _CODE = re.compile(rf"[0-9]{{{PICKUP_DIGITS}}}")
 
 
 class BadPickupCode(ValueError):
-    """The text cannot be a pickup code. It is not repeated in the message: it may be somebody's."""
+    """The text cannot be a pickup code. The message does not repeat it: it may be a real code."""
 
 
 def check_pickup_code(text: str) -> str:
@@ -91,8 +91,8 @@ _SLIP = re.compile(rf"([0-9]{{4}})([{SERIES_LETTERS}])([0-9]{{6}})([0-9]{{{PICKU
 class Consent(StrEnum):
     """Why the parcel may wait here (express market rules, in force 2024-03-01: no drop without consent)."""
 
-    CARRIER_ORDER_FLAG = "carrier_order_flag"  # The order at the carrier says so
-    RECIPIENT_CONSENTED = "recipient_asked"  # Somebody asked the recipient, for this parcel
+    CARRIER_ORDER_FLAG = "carrier_order_flag"  # The order at the carrier states it
+    RECIPIENT_CONSENTED = "recipient_asked"  # The recipient was asked, for this parcel
     STANDING_AGREEMENT = "standing_agreement"  # The recipient has agreed in writing for all parcels
 
 
@@ -103,19 +103,19 @@ class ParcelState(StrEnum):
     SHELVED = "shelved"  # In its slot
     NOTICED = "noticed"  # In its slot, and there is a pickup code for it
     OVERDUE = "overdue"  # Waits longer than people were asked to let it wait
-    RETURN_DUE = "return_due"  # Goes back with the next truck, unless somebody collects it before
-    LOST = "lost"  # Not in its slot, and nobody knows where
+    RETURN_DUE = "return_due"  # Goes back with the next truck, unless it is collected before
+    LOST = "lost"  # Not in its slot, at an unknown place
     COLLECTED = "collected"
     RETURNED = "returned"
     REFUSED = "refused"  # Not accepted at arrival
-    MISROUTED = "misrouted"  # Meant for another place; given back to the driver
+    MISROUTED = "misrouted"  # Meant for another place; returned to the driver
     WITHDRAWN = "withdrawn"  # The scan was a mistake and was taken back
 
 
 _S = ParcelState
 TRANSITIONS: Final[Mapping[ParcelState, frozenset[ParcelState]]] = {
-    # A parcel may go from the state on the left to those on the right, and nowhere else. Only a person with a code
-    # or a named proxy in front of a clerk makes it COLLECTED. What has no state on the right is the end of it.
+    # A parcel may only go from the state on the left to those on the right. Only a person with a code or a named proxy
+    # in front of a clerk makes it COLLECTED. A state with none on the right is final.
     _S.EXPECTED: frozenset({_S.ARRIVED, _S.MISSING}),
     _S.MISSING: frozenset({_S.ARRIVED}),
     _S.ARRIVED: frozenset({_S.SHELVED, _S.REFUSED, _S.MISROUTED, _S.WITHDRAWN}),
@@ -136,8 +136,8 @@ WAITING_STATES: Final = frozenset({_S.NOTICED, _S.OVERDUE, _S.RETURN_DUE})  # On
 # The parcel's life here is over.
 TERMINAL_STATES: Final = frozenset(state for state, after in TRANSITIONS.items() if not after)
 
-# A waybill in one of these states may be scanned in. After a terminal one it is a new parcel; what was handed to
-# somebody cannot come again.
+# A waybill in one of these states may be scanned in. After a terminal one it is a new parcel; what was handed over
+# cannot come again.
 ARRIVABLE_STATES: Final = frozenset({_S.EXPECTED, _S.MISSING}) | (TERMINAL_STATES - {_S.COLLECTED})
 
 
@@ -170,7 +170,7 @@ class CollectedBy(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class ParcelNumber(SeriesNumber):
-    """``P-0147-A-000012``: like a receipt number, with a counter of its own in the same series letter."""
+    """``P-0147-A-000012``: like a receipt number, with its own counter in the same series letter."""
 
     WHAT = "parcel"
 

@@ -38,7 +38,7 @@ class SlipVerdict(StrEnum):
 
     UNREADABLE = "unreadable"  # No slip, or one of a later version
     OTHER_COUNTY = "other_county"  # It names another region; its keys are not here
-    KEY_UNKNOWN = "key_unknown"  # The key it names is none of its station's here: nothing is said of the paper
+    KEY_UNKNOWN = "key_unknown"  # Its station has no key of that name here: the paper is not judged
     CHANGED = "changed"  # That key is known, and did not sign this; or this station recorded other figures
     KEY_DOUBTED = "key_doubted"  # Signed, by a key that was stolen, or that two machines used
     VOIDED = "voided"  # Signed, and two people made it void since

@@ -1,7 +1,7 @@
-"""A forgotten PIN by telephone: the station shows a challenge, the county answers with digits that are worth it alone.
+"""A forgotten PIN by telephone: the station shows a challenge, the county answers with digits that fit it alone.
 
-Both know the same secret of this station. No clock is needed, and whoever overhears an answer can do nothing with it
-once its challenge is used up.
+Both know the same secret of this station. No clock is needed, and an overheard answer is useless once its challenge is
+used up.
 """
 
 from __future__ import annotations

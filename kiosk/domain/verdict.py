@@ -17,7 +17,7 @@ class Reason(StrEnum):
     FROZEN = "frozen"  # The camera repeats an old picture (no value)
     FACE = "face"  # A person is in the frame (faces)
     MAT = "mat"  # Too little of the mat is seen (corner markers)
-    TILT = "tilt"  # The camera looks at the mat askew (degrees)
+    TILT = "tilt"  # The camera sees the mat at an angle (degrees)
     BLUR = "blur"  # The edges of the markers are soft (pixels from 10 to 90 % of the rise)
     MOTION = "motion"  # Something moved between two frames (grey levels)
     BANDING = "banding"  # The lamp flickers in stripes (percent of the brightness)
@@ -27,8 +27,8 @@ class Reason(StrEnum):
     CAST = "cast"  # The colors cannot be set right from the patches (CIE 1976 color difference)
     HAND = "hand"  # Something reaches in from the edge of the mat (percent of the interior)
     FRAMING = "framing"  # The goods lie too near to the edge (millimetres), or cover too much (percent of the interior)
-    EMPTY = "empty"  # Nothing lies on the mat (percent of the interior)
-    SMALL = "small"  # Too little lies on the mat (percent of the interior)
+    EMPTY = "empty"  # Nothing is on the mat (percent of the interior)
+    SMALL = "small"  # Too little is on the mat (percent of the interior)
 
 
 # No clerk decides against these: a person may be seen, or there is no picture that could be kept.

@@ -221,7 +221,7 @@ GOODS = (
 )
 BACKUP = (WizardQuestion("backup", "backup", _take_backup, _media),)
 
-SAMPLE: Final = "sample"  # Stands for the catalog that comes with the program
+SAMPLE: Final = "sample"  # The catalog that comes with the program
 _SAMPLE_FILE: Final = "yarkant.toml"
 FIRST: Final = 6  # So many names are shown: enough to know a catalog again
 

@@ -26,7 +26,7 @@ from kiosk.store.backup.shared.settings import BackupSettings
 
 logger = logging.getLogger(__name__)
 
-# Up to so much is copied while somebody waits for the last page; a database with a life behind it waits for night.
+# Up to this size it is copied while the user waits for the last page; a database long in use waits for the night.
 SMALL_BYTES: Final = 32_000_000
 
 
@@ -42,7 +42,7 @@ def fill(draft: SettingsDraft, data: Path) -> str:
         _enrol(store, draft, stamp)
         if catalog is not None:
             store.catalogs.add(catalog, stamp())
-        # Proves the medium while somebody is there who can exchange it
+        # Proves the medium while the person who can exchange it is present
         if not draft.backup:
             return ""
         if station.database.stat().st_size > SMALL_BYTES or (station.data / "photos").is_dir():

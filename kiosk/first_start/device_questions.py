@@ -49,7 +49,7 @@ from kiosk.protocols.scales.shared.protocol import ScaleProtocol
 from kiosk.station.shared.clock import StationClock, software_id
 
 BY_CAMERA = "camera"  # No scanner: the camera reads codes
-FOUND = "found:"  # Begins the answer that names a format with the line it was heard at: `found:xk3190_tf0 9600 8N1`
+FOUND = "found:"  # Starts the answer with a format and the line it was received at: `found:xk3190_tf0 9600 8N1`
 BAUDS = (1200, 2400, 4800, 9600, 19_200)  # What the manuals of indicators name
 PRINT_S = 20.0
 SHOT_S = 10.0

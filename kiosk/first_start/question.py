@@ -28,14 +28,14 @@ def _always(draft: SettingsDraft) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class WizardQuestion:
-    """One question, one screen. It belongs to ``step`` and is asked when ``when`` says so.
+    """One question, one screen. It belongs to ``step`` and is asked when ``when`` returns True.
 
-    ``take`` gives the draft with the answer, and raises Refused, OSError; None where the wizard itself does it.
+    ``take`` returns the draft with the answer, and raises Refused, OSError; None where the wizard itself does it.
     ``choices`` are the tiles, ``typed`` is the present answer of a typed one, in the form it is typed in. ``trial``
     makes the device that is tried meanwhile; it raises OSError or ValueError when it cannot be. ``proves``: the device
     that shows itself on this screen; the answer is then whether it did. ``root``: a root helper gives the answer, which
-    may take half a minute, and this word begins its refusals. ``confirms``: ``take`` finds what the question before
-    got as "first" in its form; it is kept in memory alone. ``resume``: the question to which a power cut goes back.
+    may take half a minute, and this word begins its refusals. ``confirms``: ``take`` gets the previous answer as
+    "first" in its form; it is kept in memory alone. ``resume``: the question to which a power cut goes back.
     """
 
     id: str

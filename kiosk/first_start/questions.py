@@ -1,9 +1,9 @@
-"""The way through the first start.
+"""The order of the first start's questions.
 
     language ─ panel ─ station ─ scale ─ printers ─ scanner ─ camera ─ broker ─ goods ─ backup ─ people ─ check ─ done
 
 Each step is one or more questions, one per screen. A question is asked only when the answers before it make sense of
-it: nobody is asked for the speed of a scale that is not there.
+it: the speed of a scale that is not there is not asked for.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ NEW: Final = "new"
 NO_RECEIPT: Final = "none"
 BY_HAND: Final = "by_hand"
 WAITS: Final = "recovery_wait"
-# Where the relay's unit finds what lies as /etc/credstore/kiosk-relay.*.
+# Where the relay's unit finds the files /etc/credstore/kiosk-relay.*.
 CREDENTIALS: Final = "/run/credentials/kiosk-relay.service/kiosk-relay"
 # Of what is missing: the text of the tile, and the refusal when it is chosen.
 _LACKS: Final[Mapping[Lacks, tuple[str, str]]] = {
@@ -89,7 +89,7 @@ def _identities(draft: SettingsDraft, machine: FirstStartMachine) -> Iterable[Ch
         where = present.village or present.region
         yield Choice(present.station, present.station, "", where, "setup.choice.identity_here", "card", chosen=True)
         return
-    # First: with two hundred stations nobody would find it behind them.
+    # First: behind two hundred stations it would not be found.
     yield Choice(BY_HAND, text_id="setup.choice.identity_by_hand", picture="wrench")
     for row in machine.identities.offered():
         chosen = row.station == draft.identity

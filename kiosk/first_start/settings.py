@@ -35,7 +35,7 @@ USUAL_SCREENS: Mapping[tuple[int, int], float] = {
     (1920, 1080): 15.6,
 }
 _USUAL_IN = 10.1
-# Where the station's unit finds what lies in /etc/credstore as kiosk-station.*.
+# Where the station's unit finds the files kiosk-station.* of /etc/credstore.
 STATION_CREDENTIALS = "/run/credentials/kiosk-station.service"
 _MAX_UNASKED_G = 100_000
 _FULL_DECIMALS = 3
@@ -159,7 +159,7 @@ def write_settings(config_file: Path, text: str, check: Callable[[Path], object]
     fresh = stage(config_file, text.encode("utf-8"), FILE_MODE)
     try:
         check(fresh)
-        config_file.hardlink_to(fresh)  # unlike a rename it fails when somebody has put a file there meanwhile
+        config_file.hardlink_to(fresh)  # unlike a rename it fails when a file was put there meanwhile
     except ValueError as error:
         raise Refused("settings", str(error)) from error
     finally:

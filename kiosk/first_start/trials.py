@@ -1,8 +1,7 @@
-"""A device shows itself: the scale reads, the scanner scans, paper comes out, the mat is measured,
-the broker answers.
+"""A device shows itself: the scale reads, the scanner scans, paper comes out, the mat is measured, the broker answers.
 
-A trial lives as long as its question is on the screen. What takes time runs in a thread of its own and ends by its own
-deadline; the screen looks at how far it is.
+A trial lives as long as its question is on the screen. What takes time runs in its own thread and ends by its own
+deadline; the screen polls its progress.
 """
 
 from __future__ import annotations
@@ -178,7 +177,7 @@ class ScannerTrial(DeviceTrial):
     def _on_scan(self, text: str) -> None:
         with self._lock:
             self._last = text[:_RAW]
-            self._seen = self._seen or text.endswith(self._code)  # an AIM identifier may stand before it
+            self._seen = self._seen or text.endswith(self._code)  # an AIM identifier may precede it
 
     def _on_state(self, word: str) -> None:
         with self._lock:
@@ -211,7 +210,7 @@ class OnDemandTrial(DeviceTrial):
             self._thread.start()
 
     def close(self) -> None:
-        # Nobody waits for a printer that does not answer.
+        # A printer that does not answer is not waited for.
         if self._end is not None:
             self._end()
 

@@ -43,11 +43,11 @@ class FirstStartPaths:
     config_file: Path
     data: Path
     port: int
-    language: str = "ug"  # What the first page is written in until somebody has chosen
+    language: str = "ug"  # The language of the first page until one is chosen
 
 
 class FirstStartWizard:
-    """Goes on where a power cut has left it. Every method may be called from any thread.
+    """Continues where a power cut interrupted it. Every method may be called from any thread.
 
     ``written`` is set once the settings file is there, ``left`` when its last page is on the screen.
     """
@@ -223,9 +223,9 @@ class FirstStartWizard:
         """Return the proof: YES is the word of the person at the screen, SKIP goes on without proof."""
         state = self._trial.view().state if self._trial else WAITING
         if one_of(form, (YES, SKIP), "answer") == SKIP:
-            # Not "not tried": whoever reads the last page is to know that the camera stands badly.
+            # Not "not tried": the last page must show its reader that the camera is badly placed.
             return "poor" if state == POOR else "unseen"
-        # Only the eye can tell of a paper: a printer may have printed and not said so.
+        # Only an eye can check a paper: a printer may have printed and not reported it.
         if state != SEEN and not (state == FAILED and device in ("label", "receipt")):
             raise Refused("not_seen")
         return "seen"

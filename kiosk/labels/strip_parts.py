@@ -1,4 +1,4 @@
-"""Rows that stand on every strip of paper: who it is from, captions in three languages, figures, dates."""
+"""Rows of every strip of paper: its issuer, captions in three languages, figures, dates."""
 
 from __future__ import annotations
 

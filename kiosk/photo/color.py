@@ -42,8 +42,8 @@ _SAMPLE_MM = 4
 _TUKEY = (1.0, 0.5, 0.25, 0.15, 0.10, 0.10)
 _MARGIN_PASSES = 2  # The first passes look only outside the interior, where no goods should lie
 _MIN_SAMPLES = 300
-_CLIPPED, _BLACK = 251.0, 2.0  # 8-bit levels at which a channel tells no more than "at least" or "at most"
-_COVERED = 40.0  # Color difference after white balance by the field alone, beyond which something lies on a patch
+_CLIPPED, _BLACK = 251.0, 2.0  # 8-bit levels at which a channel means no more than "at least" or "at most"
+_COVERED = 40.0  # Color difference after white balance by the field alone, beyond which a patch is covered
 # A patch that stays that far off its color, when the others agree, is covered by something like it; two may be.
 _FOREIGN, _MIN_PATCHES = 6.0, 6
 _SLOPES = (0.5, 2.0)  # Of a camera's tone curve against sRGB, log over log
@@ -196,7 +196,7 @@ class Correction:
     # For each channel a, b: true log = a x + b x^2, x the log of the light against the field's.
     tone: tuple[tuple[float, float], ...]
     patch_difference: float  # Root mean square of the CIE 1976 differences of the patches afterwards
-    patches: int  # How many told; covered and clipped ones do not
+    patches: int  # How many were used; covered and clipped ones are not
 
     def apply(self, picture: BgrImage, window: Window) -> BgrImage:
         """Return the window with true colors, as a new array."""

@@ -1,9 +1,9 @@
-"""What of the interior is goods: everything that is not the grey of the mat, and not a shadow on it.
+"""Finds the goods in the interior: everything that is not the grey of the mat, and not a shadow on it.
 
-Goods are sure where the color is another, or it is brighter than the mat, or darker than a shadow gets. The mat is sure
-where the color is its own. What is left, shadows and soft rims, goes to the side from which no edge parts it
-(watershed). Only where much is left unsure does GrabCut decide, on a small picture: at full size it takes a minute.
-Of what is then goods, the shadowed mat between and along colored pieces is taken away again: light and shade change
+Goods are sure where the color differs, or it is brighter than the mat, or darker than a shadow gets. The mat is sure
+where the color is its own. The rest, shadows and soft rims, goes to the side from which no edge separates it
+(watershed). Only where much remains unsure does GrabCut decide, on a small picture: at full size it takes a minute.
+From the goods found so far, the shadowed mat between and along colored pieces is removed again: light and shade change
 how bright a color is, not how strong it is for its brightness.
 """
 
@@ -51,7 +51,7 @@ _GAP_BRIGHTER, _GAP_CHROMA = 1.3, 1.8
 _MAT_CHROMA, _MAT_BRIGHTER, _MAT_DARKER = 3.2, 2.5, 3.5
 _MIN_PIECE_MM2 = 12.0  # Smaller is a crumb, or noise
 _MAX_HOLE_MM2 = 20.0  # A smaller gap inside goods is a highlight or a spot as grey as the mat, and is filled
-# Chroma for each unit of L*: of goods colored enough to be told from a shadow, and the share of it that pieces have.
+# Chroma for each unit of L*: of goods colored enough to differ from a shadow, and the share of it that pieces have.
 _STRONG, _STRONG_SHARE = 0.25, 0.5
 _STRONG_SIGMA_MM = 2.5  # Over which goods have one strength of color
 _DARK_GOODS_L = -34.0  # Against the mat
@@ -67,7 +67,7 @@ _GRABCUT_WIDTH, _GRABCUT_TURNS = 420, 2  # Pixels: 0.1 to 0.2 s there, 20 to 70 
 @dataclass(frozen=True, slots=True, eq=False)
 class CutOut:
     mask: Mask
-    unsure: float  # Area that neither color nor lightness told, as a share of the goods
+    unsure: float  # Area that neither color nor lightness decided, as a share of the goods
     grabcut: bool
 
 

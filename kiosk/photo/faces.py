@@ -1,4 +1,4 @@
-"""Is a person in the frame? Asked of the whole frame, before anything of it is kept."""
+"""Is a person in the frame? Checked on the whole frame, before any part of it is kept."""
 
 from __future__ import annotations
 

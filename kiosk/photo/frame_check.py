@@ -1,4 +1,4 @@
-"""Is a frame a picture at all, and which of a burst is the sharpest? Asked before any question about the goods.
+"""Is a frame a picture at all, and which of a burst is the sharpest? Checked before any question about the goods.
 
 The limits are 8-bit grey levels, set well outside what a lit scene gives (the mat's field is 119, its black patch 40).
 """

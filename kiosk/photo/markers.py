@@ -1,4 +1,4 @@
-"""The mat in a frame: which markers are seen, where every millimetre of the sheet lies, how sharp its edges are."""
+"""The mat in a frame: which markers are seen, where every millimetre of the sheet is, how sharp its edges are."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CELLS: Final = 6  # Of a marker, on a side: four of the code, and the black bord
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectedMat:
-    """The mat as it lies in a frame. Lengths of the frame are its own pixels, of the sheet millimetres."""
+    """The mat in a frame. Lengths in the frame are in the frame's own pixels, on the sheet in millimetres."""
 
     # The corner markers that were used, by number: their corners in the frame, in the order of `Box.corners`.
     markers: Mapping[int, Points]
@@ -88,7 +88,7 @@ def detect_markers(frame: BgrImage) -> DetectedMarkers:
     seen = DetectedMarkers(tuple((number, _refined(grey, four)) for number, four in _detect(grey, _detector())), grey)
     if _best(seen) is not None:
         return seen
-    # What is out of focus is in focus in a smaller picture; the frame itself still tells how soft its edges are.
+    # What is out of focus is sharp in a smaller picture; the frame itself still shows how soft its edges are.
     rough = _detect_smaller(grey, _SHRINK, _soft_detector(), refined_in_full=False)
     return rough if rough.corner_markers > seen.corner_markers or _best(rough) is not None else seen
 

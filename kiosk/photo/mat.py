@@ -1,7 +1,7 @@
-"""The photo mat, version 1: where everything on the printed sheet lies. A3 landscape, millimetres from its top left
-corner, x to the right, y down.
+"""The photo mat, version 1: the position of everything on the printed sheet. A3 landscape, millimetres from its top
+left corner, x to the right, y down.
 
-Who prints, draws or reads a mat takes it from here.
+All code that prints, draws or reads a mat takes it from here.
 """
 
 from __future__ import annotations

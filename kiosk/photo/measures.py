@@ -1,4 +1,4 @@
-"""What can be counted and measured of a shot. What the figures mean for the verdict is said by the checks."""
+"""What can be counted and measured in a shot. The checks decide what the figures mean for the verdict."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from kiosk.photo.mat import INTERIOR, PATCHES, SHEET, Box
 
 _PIECE_SHARE = 0.02  # Of the largest piece: what is smaller fell off one
 _MOTION_WIDTH_PX = 480
-_FOCUS_WIDTH_PX = 960  # Wide enough to tell the sharpest of a burst, and four times as quick as the whole frame
+_FOCUS_WIDTH_PX = 960  # Wide enough to find the sharpest of a burst, and four times as quick as the whole frame
 _CLIPPED = 250
 _GLARE_MIN_LEVEL = 240  # Lowest channel of a mirrored lamp; white goods stay below at a right exposure
-_GLARE_STEP = 35.0  # Grey levels above what lies around it: white goods have no such step
+_GLARE_STEP = 35.0  # Grey levels above the surroundings: white goods have no such step
 # The same of the lowest channel. A lamp that breaks up on the pores of an orange lights the skin between them, but its
 # color stays. Measured: 63 and more there; 45 at most of a white label that shines, which is no glare.
 _GLARE_COLOR_STEP = 54.0
@@ -83,7 +83,7 @@ def outline(mask: NDArray[np.uint8]) -> Outline | None:
 
 @dataclass(frozen=True, slots=True)
 class DetailLoss:
-    """Shares of the goods where the camera tells nothing more."""
+    """Shares of the goods where the camera shows no detail."""
 
     burnt: float
     lost: float

@@ -32,7 +32,7 @@ class PictureHeader:
 
 @dataclass(frozen=True, slots=True)
 class JpegSegment:
-    """A marker of a JPEG file (second byte, 0xE1 for APP1) and where its payload lies."""
+    """A marker of a JPEG file (second byte, 0xE1 for APP1) and the position of its payload."""
 
     marker: int
     start: int

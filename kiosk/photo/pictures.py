@@ -19,7 +19,7 @@ from kiosk.photo.mat import FIELD_GREY, Box
 from kiosk.photo.rectify import Window, flatten
 
 _Places: TypeAlias = tuple[NDArray[np.intp], ...]  # Rows and columns
-# What channels take lies between. A picture is as large as the goods may be enlarged, so that none looks soft.
+# The range that channels take. A picture is as large as the goods may be enlarged, so that none looks soft.
 MIN_SIDE_PX, MAX_SIDE_PX = 800, 1600
 MAX_ENLARGED: Final = 1.5  # Pixels for each of the camera's
 DETAIL_MM: Final = 50.0
@@ -28,8 +28,8 @@ _SCALE_COLOR = (245, 245, 245)
 GOODS_SHARE: Final = 0.85  # Of the side, for the longer side of the goods; less where the picture would be too small
 _SOFT_SIGMA_PX = 1.1  # In the mask: rounds its steps, and makes a ramp for the soft edge
 _FEATHER_PX = 2.0  # Of the finished picture, from nothing to all
-_CHOKE = 0.15  # Share by which the edge lies inside the mask: the outermost pixels are half mat
-# Pixels for each of the camera's when a slanted picture is made flat, so that nothing of it is lost.
+_CHOKE = 0.15  # Share by which the edge is inside the mask: the outermost pixels are half mat
+# Pixels for each of the camera's when a slanted picture is flattened, so that no detail is lost.
 _OVERSAMPLING = 1.3
 _RIM_PX = 8  # Of the mask, around the goods: more than the soft edge is wide
 _CELL_PX = 16  # Parts of a picture are whole cells, so that a cell of a coarser picture has whole pixels, too

@@ -129,7 +129,7 @@ def _without_mat(frame: BgrImage, corner_markers: int, faces: int) -> Inspection
         checks.check_face(faces),
         checks.check_frame_dark(mean),
         checks.check_frame_bright(mean),
-        # Of a mat that lies there out of focus some squares are seen; where none is, it may not lie there.
+        # If the mat is present but out of focus, some squares are seen; if none is seen, it may be absent.
         *((blur, mat) if corner_markers else (mat, blur)),
     )
     metrics = {"faces": faces, "corner_markers": corner_markers, "mean_level": mean}
@@ -138,7 +138,7 @@ def _without_mat(frame: BgrImage, corner_markers: int, faces: int) -> Inspection
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _FrameAnalysis:
-    """A frame with the mat, and what was made of it on the way to a verdict."""
+    """A frame with the mat, and the intermediate results for its verdict."""
 
     frame: BgrImage
     mat: DetectedMat
@@ -213,7 +213,7 @@ def _findings(analysis: _FrameAnalysis, faces: int, moved: float) -> list[Findin
         checks.check_bright(light, analysis.detail),
         cast,
     ]
-    if not analysis.whole or dark or cast:  # noise for goods and goods for noise: where they end cannot be said
+    if not analysis.whole or dark or cast:  # noise counts as goods and goods as noise: their limits are unknown
         return of_the_shot
     return [
         *of_the_shot,

@@ -16,7 +16,7 @@ from kiosk.photo.mat import PATCHES, Patch
 Channels: TypeAlias = NDArray[np.float64]  # Blue, green, red
 _PATCH_EDGE_MM = 4.0  # Left off on every side of a patch: blur, and the error of a homography that knows no lens
 _PATCH_PX_PER_MM = 3.0
-_PATCH_SPREAD = 14  # Grey levels around the median; noise stays within, what lies on a patch does not
+_PATCH_SPREAD = 14  # Grey levels around the median; noise stays within, an object on a patch does not
 _PATCH_MIN_SHARE = 0.8  # Share of a patch's pixels within the spread
 
 
@@ -42,7 +42,7 @@ def flatten(
     """Return the window as seen from above; ``fine`` for pictures to look at, ``outside`` colors what is not shown."""
     way = window.to_window() @ np.linalg.inv(mat.to_frame)
     shrink = int(mat.px_per_mm / window.px_per_mm)
-    if shrink > 1:  # each pixel of the window is to see all of the frame that it stands for
+    if shrink > 1:  # each pixel of the window must cover its whole part of the frame
         height, width = frame.shape[:2]
         frame = np.asarray(
             cv2.resize(frame, (-(-width // shrink), -(-height // shrink)), interpolation=cv2.INTER_AREA), np.uint8

@@ -27,7 +27,7 @@ from kiosk.simulators.shared.faults import BadFaultWord, parse_fault
 
 _BLOCK: Final = 4096
 _MAX_QUEUED: Final = 64 * 1024  # On its way in one direction of a delayed line; without a delay one block is
-_LOSS_UNIT: Final = 1024  # A lossy line breaks with its likelihood in each so many bytes begun, of each direction
+_LOSS_UNIT: Final = 1024  # Bytes: for each started unit of a direction, a lossy line breaks with its likelihood
 _MAX_CONNECTIONS: Final = 512
 # The thread takes a new state at once; it may be in the middle of a connection to a server that does not answer.
 _TAKE_S: Final = 5.0
@@ -36,10 +36,10 @@ _UNITS: Final = {"bit": 1, "kbit": 1000, "Mbit": 1_000_000}
 
 @dataclass(frozen=True, slots=True)
 class LinkConditions:
-    """What the line does to what passes it. ``bytes_per_s`` None: as fast as it comes, both directions together.
+    """What the line does to its traffic. ``bytes_per_s`` is for both directions together; None: as fast as it comes.
 
-    ``delay_s`` is that of each direction. ``cut_at``: so many bytes of all connections and directions together pass
-    from now on; then every connection is broken, once, and the line goes on as it was otherwise.
+    ``delay_s`` is that of each direction. ``cut_at``: so many more bytes of all connections and directions together
+    pass; then every connection is broken, once, and the line continues as before.
     """
 
     up: bool = True
@@ -139,7 +139,7 @@ class SimulatedLink(Closable):
         self._wake_write.setblocking(False)
         self._closing = False
         self._changed = threading.Condition()
-        self.cuts = 0  # How often every connection was broken at a byte that was asked for
+        self.cuts = 0  # How often every connection was broken at a requested byte
         self._selector.register(self._wake_read, selectors.EVENT_READ)
         self._thread = threading.Thread(target=self._run, name=f"link-{self.port}", daemon=True)
         self._thread.start()

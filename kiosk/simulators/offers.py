@@ -27,7 +27,7 @@ from kiosk.store import ConfirmedRow, Stamp, Store
 
 logger = logging.getLogger(__name__)
 
-ACTOR: Final = "clerk:99"  # Who offers it; no demo has a person of this number
+ACTOR: Final = "clerk:99"  # The clerk who offers the goods; no demo has one of this number
 _BAGS: Final = 4
 _CERTIFICATE: Final = Certificate(CertificateKind.COOPERATIVE, "HZS-0042")
 _SHOT_S: Final = 60.0

@@ -87,7 +87,7 @@ class OneIntake:
             visitor.press("/who", "/party", party="non_member")
         with self._step("what: choose the goods"):
             visitor.press("/what", "/product", code=self.product)
-        # On a machine that stands still for a second the weight is unknown again when the button is pressed
+        # On a machine that hangs for a second the weight is unknown again when the button is pressed
         for more in (2, 1, 0):
             with self._step("the weight locks"):
                 visitor.wait_live("a locked weight", {"step": "agree", "weight": {"state": "locked"}})

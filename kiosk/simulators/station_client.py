@@ -1,4 +1,4 @@
-"""Somebody at the screen, without a screen: walks the real pages over HTTP, form by form, as a browser would."""
+"""A user of the screen, without a screen: walks the real pages over HTTP, form by form, as a browser would."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class _Forms(HTMLParser):
 
 @dataclass(frozen=True, slots=True)
 class VisitedPage:
-    """What came back: where one stands now, and the page."""
+    """A response: the current path, and the page."""
 
     status: int
     path: str

@@ -54,11 +54,11 @@ class VillagePorts:
 class VillagePlan:
     """What is in the village: its scale (``protocol``, ``hz`` frames a second, ``settle_s``), its scanner, its goods.
 
-    ``more_settings`` is put behind the settings file. ``stocked``: people work at the counter, parcels wait on its
-    shelves and a truck is on its way; left out, the station is as new as one that was just unpacked. ``offers``: it
-    has taken goods in before, and offers them for sale. ``access`` lets somebody in at the sorting center that keeps
-    this ledger; left out, nobody is. Without ``county`` neither sorting center nor relay runs: the station is alone,
-    as it is while its line is down. ``clock_set``: a simulated time server has set its clock.
+    ``more_settings`` is appended to the settings file. ``stocked``: people work at the counter, parcels wait on its
+    shelves and a truck is on its way; left out, the station is as new as one that was just unpacked. ``offers``: it has
+    taken goods in before, and offers them for sale. ``access`` permits signing in at the sorting center that keeps this
+    ledger; left out, no account may. Without ``county`` neither sorting center nor relay runs: the station is alone, as
+    it is while its line is down. ``clock_set``: a simulated time server has set its clock.
     """
 
     ports: VillagePorts = VillagePorts()
@@ -85,7 +85,7 @@ class Village(Closable):
     def __init__(self, folder: Path, plan: VillagePlan | None = None) -> None:
         self.folder = folder
         self._plan = plan = plan or VillagePlan()
-        self.county_news = ""  # What the county behind it said last
+        self.county_news = ""  # The last line from the county behind it
         self.config = folder / "station.toml"
         self.ledger_url = f"sqlite:///{folder / 'ledger.db'}"
         devices, logs = folder / "devices", folder / "logs"
@@ -267,7 +267,7 @@ def _sorting_center(broker_url: str, ledger_url: str, url: str, more: Sequence[s
     return ChildProgram("sorting center", [*command, *more], logs / "sorting-center.log", answers(f"{url}/health"))
 
 
-# Who sells in the demo; a company that does not exist, and a telephone number that nobody has.
+# The seller in the demo; a company that does not exist, and an unassigned telephone number.
 SELLER: Final = {
     "--seller-zh": "演示县农村电商有限公司",
     "--seller-en": "Demo County Village Goods Company",

@@ -1,6 +1,6 @@
-"""Keeps the broker's clients and their rights like the county's list of certificates.
+"""Keeps the broker's clients and their rights in step with the county's list of certificates.
 
-It has a thread and a connection of its own: whatever fails here holds up no event.
+It has its own thread and connection: no failure here delays an event.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ _FAILED: Final = "Who may use the broker is not as the list of certificates says
 
 @dataclass(frozen=True, slots=True)
 class AccessTiming:
-    """In seconds: between two looks at the list, two whole comparisons, and until the broker must have answered."""
+    """Seconds between two checks of the list, between two full comparisons, and until the broker must have answered."""
 
     period_s: float = 10.0
-    whole_period_s: float = 600.0  # Somebody else may change the broker's clients, too
+    whole_period_s: float = 600.0  # Others may change the broker's clients, too
     answer_s: float = 10.0
 
 

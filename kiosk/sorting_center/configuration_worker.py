@@ -1,7 +1,7 @@
-"""Makes the documents of stations whenever what they are to have changes, and sends them; and what is asked of them.
+"""Makes the stations' documents whenever their content changes, and sends them; sends requests to stations, too.
 
-It has a thread and a database connection of its own: whatever fails here holds up no event. What stations say they have
-is left here by the thread that takes messages in.
+It has its own thread and database connection: no failure here delays an event. The thread that takes messages in leaves
+here what stations report that they have.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ _MAX_SMALL_PART_BYTES: Final = 24 * 1024
 _REMEMBERED_DOCUMENTS: Final = 4  # Of each station: what it reports is among them, or it gets all small parts
 _AT_ONCE: Final = 100  # Documents of one transaction: others write the desk, too
 
-# Between two looks at what the ledger adds to documents. A slip that is void is known everywhere soon enough, and a
-# county's stations do not fetch a list for each of its voids.
+# Between two checks of what the ledger adds to documents. That is soon enough for a void slip to be known everywhere,
+# and a county's stations do not fetch a list for each of its voids.
 LEDGER_PERIOD_S: Final = 600.0
 
 Send = Callable[[str, bytes], bool]  # Whether there was a connection
@@ -77,7 +77,7 @@ class _Report:
 
 
 class _Reports:
-    """What stations have said since it was last collected."""
+    """What stations have reported since the last collection."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -229,7 +229,7 @@ class CountyConfiguration:
         region = basis.key.subject.region
         number, rows = desk.book.in_force(region)
         if number != basis.book_number:
-            return  # Somebody publishes at this moment: the next step
+            return  # A release is being published: left to the next step
         newest = desk.documents.all_newest(region)
         for station, document in newest.items():
             self._recipients.setdefault(station, _Recipient()).remember(document)

@@ -1,7 +1,7 @@
 """Carries out what people decided on events that are set apart, in a process that may write the ledger.
 
 The pages only read the ledger: a decision to take an event in waits in the desk until one of the processes that take
-events in has found it here. It has a thread of its own: a desk that cannot be used must not hold up taking in.
+events in finds it here. It has its own thread: a desk that cannot be used must not delay taking in.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from kiosk.sorting_center.ledger import EventKey, Ledger, LedgerError
 from kiosk.sorting_center.ledger.database.address import LedgerAddress
 
 REPROCESS: Final = "take_again"
-SUPERSEDED: Final = "overtaken"  # Somebody has decided otherwise before it was carried out
+SUPERSEDED: Final = "overtaken"  # A later decision was made before it was carried out
 FAILED: Final = "failed"
 
 _POLL_INTERVAL_S: Final = 2.0
@@ -62,7 +62,7 @@ def carry_out_oldest(ledger: Ledger, desk: CenterDesk) -> bool:
         except LedgerError:
             raise
         except Exception:
-            # It would stand before all others for ever.
+            # It would block all others permanently.
             log.exception("The decision on %s could not be carried out.", pending.subject)
             return FAILED
 

@@ -1,4 +1,4 @@
-"""Who reads the feed out of the ledger itself, and how far each has come: what leaves before that is never read."""
+"""Programs that read the feed from the ledger itself, and how far each has come: what leaves before is never read."""
 
 from __future__ import annotations
 

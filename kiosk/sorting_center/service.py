@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _DEFAULT_ZONE: Final = "Asia/Shanghai"  # As `CenterWebSettings` has it
 _WORKER_STOP_TIMEOUT_S: Final = 2.5
 _PART_STOP_TIMEOUT_S: Final = 0.6
-# All of it together, so that the process is gone within five seconds whatever the broker does.
+# All of it together, so that the process has ended within five seconds whatever the broker does.
 _STOP_TIMEOUT_S: Final = 4.0
 
 

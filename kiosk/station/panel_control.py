@@ -17,8 +17,8 @@ _POLL_INTERVAL_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Lamps:
-    """Ready: a bag may come. Busy: paper is on its way or a shot is taken and judged. Fault: somebody has to act. A
-    link that is down is no fault here: everything is kept, and nobody in the village can mend it.
+    """Ready: a bag may come. Busy: paper is being printed or a shot is taken and judged. Fault: a person has to act. A
+    link that is down is no fault here: everything is kept, and it cannot be repaired in the village.
     """
 
     ready: bool
@@ -34,7 +34,7 @@ def lamps(snapshot: Snapshot) -> Lamps:
 
 
 class PanelControl:
-    """Lets the panel follow the board, in a thread of its own."""
+    """Lets the panel follow the board, in its own thread."""
 
     def __init__(self, board: LiveBoard, panel: Panel) -> None:
         self._board, self._panel = board, panel

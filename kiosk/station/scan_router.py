@@ -1,9 +1,9 @@
-"""One scanner, two screens: who gets a scan.
+"""One scanner, two screens: which screen gets a scan.
 
 A counter with a clerk and an open page gets every scan. Otherwise the scan is a villager's: a member card starts an
-intake, the label of a bag may be what the last screen asks for, a pickup slip puts its parcel up at the counter, the
+intake, the label of a bag may be what the last screen asks for, a pickup slip shows its parcel at the counter, the
 signed code of a receipt is checked, and so is anything else while a check is on the screen, the number of a certificate
-is taken for the goods on the screen, and what is left is named in a notice.
+is used for the goods on the screen, and any other scan is named in a notice.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 MY_PARCEL: Final = "my_parcel"  # The notice of a slip whose code was right: the parcel is up at the counter
 CLERK_CALLED: Final = "clerk_called"  # The same while no clerk is there to see it: the clerk is called by sound
 _NOT_HERE: Final = "not_a_member_card"
-_NAMED: Final = frozenset({"rejected", "product", "gs1"})  # Kinds of scan that a villager is told by their own name
+_NAMED: Final = frozenset({"rejected", "product", "gs1"})  # Kinds of scan with their own notice for a villager
 
 
 # What issuers number with. A set-up code of a scanner or a line of SQL is no number of anything.

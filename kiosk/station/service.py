@@ -102,10 +102,10 @@ class StationSignals:
     # Something was committed: there may be papers to print and an event to send.
     committed: Signal[[]] = field(default_factory=Signal)
     paper_moved: Signal[[]] = field(default_factory=Signal)  # A print job has another state
-    # The shot that was asked for, and its SHA-256: it is kept.
+    # The request of a shot, and the shot's SHA-256: it is kept.
     photo_done: Signal[[PhotoRequest, str]] = field(default_factory=Signal)
     photo_retake: Signal[[PhotoRequest, GoodsShot]] = field(default_factory=Signal)  # It was not accepted
-    # There is none, and a word the screens have a sentence for.
+    # No shot was taken; the word names a sentence of the screens.
     photo_failed: Signal[[PhotoRequest, str]] = field(default_factory=Signal)
     desk_view: Signal[[DeskView]] = field(default_factory=Signal)
     scale_link: Signal[[LinkState]] = field(default_factory=Signal)
@@ -115,9 +115,9 @@ STORE_FAILED: Final = "store_failed"
 
 
 class StoreProbe:
-    """Marks the board while nothing can be written: page, lamp, ``/health`` and doctor say so before a farmer has to.
-    It does not starve the watchdog: a restart mends neither a card that went read-only nor a wrong owner, and a station
-    that restarts for ever shows nobody what is wrong.
+    """Marks the board while nothing can be written: page, lamp, ``/health`` and doctor show it before a farmer notices.
+    It does not starve the watchdog: a restart repairs neither a card that went read-only nor a wrong owner, and a
+    station that restarts forever does not show what is wrong.
     """
 
     def __init__(self, store: Store, board: LiveBoard) -> None:
@@ -166,7 +166,7 @@ class OutboxPoller:
                 self._on_pending(self._store.outbox.counts().pending)
                 self._on_change()
         except Exception:
-            self._reread.set()  # or what has changed was told only after the next change
+            self._reread.set()  # or this change would be reported only after the next one
             raise
         return self._period_s
 
@@ -195,7 +195,7 @@ class ServiceSettings:
 @dataclass(frozen=True, slots=True)
 class Hardware:
     """The adapters of one station. ``scale`` is made once the desk that listens to it exists. ``content`` is the scale
-    as it is set up, for its event counter; None says nothing of it. ``clock`` is the one the scale dates its readings
+    as it is set up, for its event counter; None when that is unknown. ``clock`` is the one the scale dates its readings
     with.
     """
 
@@ -213,7 +213,7 @@ class Hardware:
 
 @dataclass
 class _PrinterMarks:
-    """The newest problem of each printer; the screen shows one of them. Every printer tells from its own thread."""
+    """The newest problem of each printer; the screen shows one of them. Every printer reports from its own thread."""
 
     board: LiveBoard
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -248,7 +248,7 @@ class StationService:
         self._codes = settings.codes
         self._hardware = hardware
         self._signals = StationSignals()
-        self.committed = self._signals.committed  # To be sent by whoever commits something outside of the service
+        self.committed = self._signals.committed  # To be sent by code that commits outside of the service
         self.code_requested: Signal[[]] = Signal()  # A clerk holds a code before the camera
         self._key = PickupKey.load(settings.parcels, self.settings.data, environ)
         self.own_layouts = OwnLayouts(self.settings.data / LAYOUTS)
@@ -359,7 +359,7 @@ class StationService:
     def stop(self) -> None:
         """Stop the scale first, so that nothing new begins, then let the workers finish, even if one of them fails."""
         for worker in self._printers.values():
-            worker.stop(0.0)  # the job in hand is waited for below
+            worker.stop(0.0)  # the current job is waited for below
         with ExitStack() as ends:  # called from the last to the first
             ends.callback(self.board.wake)
             ends.callback(self.counter_board.wake)
@@ -494,7 +494,7 @@ class StationService:
         try:
             self.desk.result_screen.resume()
         except DeskRefused as error:
-            # The screen begins at home then: weighing goes on, and the labels wait at the counter.
+            # The screen begins at home then: weighing continues, and the labels wait at the counter.
             logger.error("whether bags are still to be scanned cannot be read now: %s", error)
 
     @staticmethod

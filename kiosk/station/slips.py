@@ -1,6 +1,6 @@
-"""*Check a slip*: what the signed code of a receipt is worth here, judged without a line, and the screen for villagers.
+"""*Check a slip*: the verdict on the signed code of a receipt, judged offline, and the screen for villagers.
 
-Nothing of a receipt is logged or written: the newest one is in memory while its screen stands.
+Nothing of a receipt is logged or written: the newest one is in memory while its screen is shown.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from kiosk.store.intakes import Intakes
 
 logger = logging.getLogger(__name__)
 
-SILENT_S: Final = 3.0  # A check that stays silent is taken for a good one: after these it says that nothing was read
-SHOWN_S: Final = 30.0  # To compare a paper by eye; then the next person sees nothing of it
+SILENT_S: Final = 3.0  # A check without a sound seems good: after these the screen says that nothing was read
+SHOWN_S: Final = 30.0  # To compare a paper by eye; then it is hidden from the next person
 NOTICE: Final = "slip."  # Notices of the public board: this and a verdict, or ...
 HOLD: Final = f"{NOTICE}hold"  # ... the screen that asks for a receipt
 NOT_NOW: Final = "slip_not_now"  # In the middle of an intake
 
-# One short sound is right. Two: nothing can be said, or it was printed again. Two long ones: it does not count.
+# One short sound is right. Two: no verdict, or it was printed again. Two long ones: it does not count.
 _SOUNDS: Final = {"right": "ok", "changed": "error", "key_doubted": "error", "voided": "error"}
 SOUNDS: Final[Mapping[str, str]] = {f"{NOTICE}{verdict}": _SOUNDS.get(verdict, "attention") for verdict in SlipVerdict}
 _UNREADABLE: Final = CheckedSlip(SlipVerdict.UNREADABLE)

@@ -25,7 +25,7 @@ from kiosk.store.shared.errors import StoreError
 from kiosk.store.shared.records import Stamp
 
 _MAX_CACHED: Final = 4  # Versions in memory: the current one, and those of receipts that are looked at
-# Made with the module: two threads that are the first to have msgspec look at a dataclass make it crash.
+# Made at import: two threads that make msgspec inspect a dataclass for the first time make it crash.
 _CONTENT: Final = msgspec.json.Decoder(Catalog)
 _NO_MEMBERS: Final = b'"members":[]'
 

@@ -1,6 +1,4 @@
-"""The people at the counter, and how often somebody guessed wrong. Names and the hashes of PINs never leave the
-station.
-"""
+"""The clerks, and how often a PIN was guessed wrong. Names and the hashes of PINs never leave the station."""
 
 from __future__ import annotations
 

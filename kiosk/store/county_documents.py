@@ -1,6 +1,6 @@
-"""The documents of the county that were applied here, each with the event that says so, and the parts they name.
+"""The documents of the county that were applied here, each with the event that records it, and the parts they name.
 
-The newest row is in force. Parts are stored before the document that names them, each by itself: the transaction that
+The newest row is in force. Parts are stored before the document that names them, each separately: the transaction that
 applies the document is then short.
 """
 
@@ -34,7 +34,7 @@ _DOCUMENTS_WITH_PARTS = 2  # The one in force and the one before it
 
 @dataclass(frozen=True, slots=True)
 class CountyDocument:
-    """One that was applied. ``confirmed``: in this epoch of the database the county has said that it is its newest."""
+    """An applied document. ``confirmed``: the county has stated in this epoch of the database that it is its newest."""
 
     document: ConfigurationDocument
     sha256: str
@@ -49,8 +49,8 @@ class CountyDocument:
 
 @dataclass(frozen=True, slots=True)
 class CheckedDocument:
-    """One that may be applied. What is None is left as it is; ``parcels`` are those that may be new, ``checkpoints``
-    those of the county's log, which stop nothing.
+    """A document that may be applied. A field that is None leaves its part unchanged; ``parcels`` are those that may be
+    new, ``checkpoints`` those of the county's log, which block nothing.
     """
 
     document: ConfigurationDocument

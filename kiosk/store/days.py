@@ -1,7 +1,7 @@
 """The day of a station: what happened since a clerk closed the last one, and the close.
 
-What belongs to a day is told by positions in the journal, never by a clock. After a new epoch an event that was told
-again stands there twice; its old row does not count.
+Positions in the journal decide what belongs to a day, never a clock. After a new epoch a reissued event is in the
+journal twice; its old row does not count.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _COUNTED = (e.ParcelArrived, e.ParcelWithdrawn, e.ParcelCollected, e.ParcelRetur
 
 _REISSUED = func.json_extract(cast(journal_table.c.body, Text), "$.reissued")
 _EPOCH_OF_FIRST = epoch_table.alias()
-# Of a row of the journal: where its event was told first (`reissued` is the `{epoch}-{seq}` it had there).
+# For a row of the journal: where its event was first recorded (`reissued` is the `{epoch}-{seq}` it had there).
 _FIRST_POSITION = func.coalesce(
     select(_EPOCH_OF_FIRST.c.number * EPOCH_SHIFT + cast(func.substr(_REISSUED, 18), Integer))
     .where(_EPOCH_OF_FIRST.c.epoch == func.substr(_REISSUED, 1, 16))
@@ -54,9 +54,9 @@ DayPapers = Callable[[DayTotals, str], Sequence[NewPaper]]
 
 @dataclass(frozen=True, slots=True)
 class _LastClose:
-    """Where the last close was: its event, and the first intake that can have been confirmed after it.
+    """The last close: its event, and the first intake that can have been confirmed after it.
 
-    ``first_position`` is where its event was told first: what was told again behind it may have happened before it.
+    ``first_position`` is where its event was first recorded: what was reissued behind it may have happened before it.
     """
 
     position: int

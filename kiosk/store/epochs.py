@@ -1,4 +1,4 @@
-"""The epochs of a database that goes on: in a new one, what the center may not have is told again under new numbers."""
+"""The epochs of a continued database: a new one reissues what the center may not have under new numbers."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from kiosk.store.scale import event_counters
 from kiosk.store.shared.errors import StoreError
 from kiosk.store.shared.records import Stamp
 
-# Why an epoch was begun: the sorting center has more of this database than the database itself.
+# Why an epoch was started: the sorting center has more of this database than the database itself.
 BEHIND: Final = "behind"
-# Of the 23 receipt letters of a station this many may ever be spent on the word of a broker. A card is brought back
-# with an older copy once in years; what is left belongs to people, who begin an epoch at the technician's page.
+# At most this many of a station's 23 receipt letters may ever be spent because a broker says so. A card is restored
+# from an older copy once in years; the other letters are for people, who start an epoch at the technician's page.
 MAX_BEHIND_EPOCHS: Final = 6
 _OF_ONE_EPOCH: Final = frozenset((e.EpochStarted.TYPE, e.KeyMade.TYPE, e.EventsCovered.TYPE))
 
@@ -47,7 +47,7 @@ class NewEpoch:
 
 
 class Epochs(Tables):
-    """Which life the database is in, and the next one. The series file tells it outside the database as well."""
+    """The epoch a database is in, and the next one. The series file records it outside the database as well."""
 
     def __init__(
         self, database: Database, marker: SeriesMarker, station: str, stamps: Callable[[], Stamp], opening: OpenOptions
@@ -198,7 +198,7 @@ def _reissue_acknowledged(connection: Connection, epoch: str, after: int, stamp:
         for event in _to_reissue(connection, journal.rows_from(connection, first, earlier.acked_upto - after))
         if not _is_superseded(connection, event, position := journal.position_of(earlier.number, event.seq))
     ]
-    # A close of before stays where it was: what the current epoch tells already did not happen before it.
+    # An earlier close keeps its place: what the current epoch has recorded already did not happen before it.
     for event, position in lost:
         _reissue(connection, event, position, stamp)
     connection.execute(update(epoch_table).where(epoch_table.c.number == earlier.number).values(acked_upto=after))
@@ -215,7 +215,7 @@ def _reissue(connection: Connection, sealed: SealedEvent, before: int, now: Stam
     event = json.loads(sealed.body)
     data = data_as(EVENT_TYPES[sealed.type], event["data"])
     first_id = event.get("reissued", event["id"])
-    # When it happened, not when it is told again; but from where the station stands now.
+    # The time it happened, not that of the reissue; but the region where the station is now.
     stamp = Stamp(journal.moment_of(event), event["software"], now.region, event.get("metrology", ""), now.sign)
     position = journal.append(connection, data, stamp, reissue_of=journal.ReissuedEvent(first_id, event["data"]))
     if isinstance(data, e.IntakeConfirmed | e.IntakeAbandoned):

@@ -28,7 +28,7 @@ from kiosk.store.scale import pan_loads, weighings
 from kiosk.store.shared.errors import StoreError, StoreRefusal
 from kiosk.store.shared.records import ConfirmedRow, IntakePapers, Stamp
 
-# Columns of a `ConfirmedRow` that have another name, or stand in another table than the intake's.
+# Columns of a `ConfirmedRow` that have another name, or are in another table than the intake's.
 _ELSEWHERE: Mapping[str, ColumnElement[Any]] = {
     "lot": lot_table.c.lot,
     "seq": journal_table.c.seq,
@@ -73,7 +73,7 @@ _OPEN, _LINES, _LOT = insert(intake_table), insert(line_table), insert(lot_table
 
 
 class Intakes(Tables):
-    """Intakes; at the end of each stands its event, and what follows for its papers and for loads on the pan."""
+    """Intakes; each ends with its event and the effects on its papers and on loads on the pan."""
 
     @writing
     def open(self, connection: Connection, intake_of: Callable[[ReceiptNumber], Intake], stamp: Stamp) -> Intake:

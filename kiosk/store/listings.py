@@ -29,7 +29,7 @@ from kiosk.store.shared.records import ListedPhoto, ListingRow, SeenShot, Stamp,
 
 _c = listing_table.c
 _NEWEST = select(func.max(catalog_table.c.version)).scalar_subquery()
-# The sorting center keeps an event of the journal apart for a person.
+# The sorting center has quarantined an event of the journal, until a person decides.
 _IS_QUARANTINED = (quarantined_table.c.epoch == journal_table.c.epoch) & (
     quarantined_table.c.seq == journal_table.c.seq
 )

@@ -58,7 +58,7 @@ class Photos(Tables):
         before = connection.execute(select(_c.sha256).where(_c.intake == intake)).scalars().all()
         if pictures.master.sha256 in before:
             return
-        # A further picture is told as a shot of which it is both pictures: so it travels and is listed as any other.
+        # A further picture is recorded as a shot of which it is both pictures: so it is sent and listed as any other.
         others = [ListingPictures(one, one, pictures.measures) for one in photo.others]
         for shot, one in enumerate((pictures, *others), len(before) + 1):
             event = PhotoAccepted(photo.lot, one.master, one.natural, one.measures, photo.overruled, photo.actor)

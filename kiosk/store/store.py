@@ -68,7 +68,7 @@ class Store:
         self.checks = Checks(database)
         self.pan_loads = PanLoads(database)
         self.weighings = Weighings(database)
-        # What the sorting center is told
+        # What is sent to the sorting center
         self.journal = Journal(database)
         self.outbox = Outbox(database)
         self.signing = Signing(database)

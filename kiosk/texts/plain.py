@@ -1,4 +1,4 @@
-"""Text from outside made harmless to look at, and direction marks for places that have no markup."""
+"""Text from outside made harmless to display, and direction marks for places that have no markup."""
 
 from __future__ import annotations
 

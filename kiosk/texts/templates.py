@@ -20,7 +20,7 @@ _DIGEST_BYTES: Final = 32
 
 
 class CompiledTemplates(BytecodeCache):
-    """Where nothing can be written, as on a root that is read-only, or what was written is damaged: compiled anew."""
+    """Where nothing can be written, as on a read-only root, or an entry is damaged, templates are compiled again."""
 
     def __init__(self, folder: Path, environment: Environment) -> None:
         self._folder = folder

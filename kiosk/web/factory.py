@@ -84,7 +84,7 @@ _BLUEPRINT_MODULES = (
     county_pages,
     network_pages,
 )
-# Who may reach which endpoint; what is not named here nobody reaches.
+# Who may reach which endpoint; one without an entry is refused to all.
 NEEDS = roles.merge(face.NEEDS for face in _BLUEPRINT_MODULES)
 
 

@@ -52,14 +52,14 @@ from kiosk.first_start.identity.vault import FileVault, PendingIdentity
 
 logger = logging.getLogger(__name__)
 
-# Two wrong codes cost nothing, from the third one on each costs 30 s, twenty within an hour ten minutes: below 2,900 a
-# day against 10**15 codes. The clock that counts is that of the kernel, which nobody sets.
+# Two wrong codes cost nothing, each from the third on costs 30 s, twenty within an hour ten minutes: below 2,900 a day
+# against 10**15 codes. The clock that counts is that of the kernel, which is never set.
 LOCKOUT_RULE: Final = LockoutRule(tries=20, window_ms=3_600_000, lockout_ms=600_000, delay_ms=(0, 0, 30_000))
 
 
 @dataclass(frozen=True, slots=True)
 class MachineTime:
-    """``wall`` is the time that stands in a mark, for people; ``monotonic_ms`` counts within the boot ``boot_id``."""
+    """``wall`` is the time written in a mark, for people; ``monotonic_ms`` counts within the boot ``boot_id``."""
 
     wall: str
     boot_id: str

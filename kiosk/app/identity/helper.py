@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class IdentityPaths:
-    """Where everything lies on a box; other folders in tests."""
+    """The paths of all files on a box; other folders in tests."""
 
     keys: Path = Path("/var/lib/kiosk-keys")
     credentials: Path = Path("/etc/credstore")

@@ -24,7 +24,7 @@ _MARK_MODE: Final = 0o644
 
 @dataclass(frozen=True, slots=True)
 class MountedFolder:
-    """A folder on a medium. ``medium`` is the mount that ``folder`` lies on.
+    """A folder on a medium. ``medium`` is the mount that contains ``folder``.
 
     Every change is durable when it returns; all raise OSError.
     """

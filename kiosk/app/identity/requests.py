@@ -1,6 +1,6 @@
-"""Identities as the wizard sees them: which lie on media, and what root is asked for. It opens none itself.
+"""Identities for the wizard: which are on media, and what is requested from root. It opens none itself.
 
-Wizard and root helper speak by the protocol of ``kiosk/base/root_requests.py``.
+Wizard and root helper communicate by the protocol of ``kiosk/base/root_requests.py``.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Composition of ``kiosk-media@.service``: what udev has recorded of a medium, the rules, and systemd's own mounting.
 
-The rules are tables and one pure function. Everything a medium says of itself is hostile text: labels and names come
-from whoever wrote it. systemd mounts, not this program: it needs no right of its own, and the mount goes with the
+The rules are tables and one pure function. Everything a medium states about itself is hostile text: labels and names
+come from whatever wrote it. systemd mounts, not this program: it needs no right of its own, and the mount ends with the
 device.
 
-``kiosk-bundle.service`` copies a support bundle to the stick: a technician has asked for it at the unlocked page, and
+``kiosk-bundle.service`` copies a support bundle to the stick, requested by a technician at the unlocked page, and by
 the station through its request file. The stick is writable for the copy alone, and for this unit alone.
 """
 
@@ -39,7 +39,7 @@ _MOUNT_S: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """Where the kernel and udev tell of disks; other folders in tests."""
+    """Where the kernel and udev describe disks; other folders in tests."""
 
     block: Path = Path("/sys/class/block")
     udev: Path = Path("/run/udev/data")
@@ -120,8 +120,8 @@ BACKUP_LABEL: Final = "kiosk-backup"
 KERNEL_NAME: Final = re.compile(r"(?:sd[a-z]{1,3}|mmcblk[0-9]{1,2}p?|nvme[0-9]{1,2}n[0-9]{1,2}p?)[0-9]{0,3}")
 # For every medium: no device file, no right and no program of a stick counts.
 GUARDED: Final = ("nodev", "nosuid", "noexec")
-# What is mounted, and what is said besides. `noload`: the journal of a stick that was pulled is not played back, for
-# that writes on it. Files of FAT belong to root and the group of the station.
+# What is mounted, and with which options. `noload`: the journal of a stick that was pulled is not played back, because
+# that writes to it. Files of FAT belong to root and the group of the station.
 FILE_SYSTEMS: Final[Mapping[str, tuple[str, ...]]] = {
     "vfat": ("utf8", "umask=0027"),
     "exfat": ("umask=0027",),
@@ -152,7 +152,7 @@ class BlockDevice:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Numbers of the station's user and group: FAT keeps none of its own."""
+    """Numbers of the station's user and group: FAT stores none."""
 
     user: int
     group: int
@@ -207,7 +207,7 @@ MAX_BUNDLE_BYTES: Final = 64_000_000  # A bundle is below 5 MB
 
 @dataclass(frozen=True, slots=True)
 class ExportPaths:
-    """Where everything lies on a box; other folders in tests."""
+    """The paths of all files on a box; other folders in tests."""
 
     data: Path = Path("/var/lib/kiosk")
     media: tuple[Path, ...] = (MEDIA,)

@@ -1,9 +1,9 @@
-"""Composition of ``kiosk-network.service``: root brings the network to what is set, and carries out one request.
+"""Composition of ``kiosk-network.service``: root applies the network settings, and carries out one request.
 
     network.json           what is set, on the data partition, where only root writes
     /run/systemd/…/*.conf  the files made of it, anew at each start of the machine
 
-A request for a password is removed before it is carried out; what it held is kept by iwd, once it has joined.
+A request with a password is removed before it is carried out; iwd keeps the password once it has joined.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _read_settings: Final = reader(msgspec.json.Decoder(NetworkSettings))
 
 @dataclass(frozen=True, slots=True)
 class NetworkPaths:
-    """Where everything lies on a box; other folders in tests."""
+    """The paths of all files on a box; other folders in tests."""
 
     data: Path = Path("/var/lib/kiosk")
     keys: Path = Path("/var/lib/kiosk-keys")

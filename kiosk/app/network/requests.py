@@ -1,6 +1,6 @@
-"""The network as the station sees it: what the helper has said last, and what it is asked for.
+"""The network for the station: what the helper reported last, and what is requested from it.
 
-Station and root helper speak by the protocol of ``kiosk/base/root_requests.py``.
+Station and root helper communicate by the protocol of ``kiosk/base/root_requests.py``.
 """
 
 from __future__ import annotations

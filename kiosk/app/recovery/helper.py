@@ -1,7 +1,7 @@
-"""Composition of ``kiosk-recovery.service``: root judges one request of the first start, and puts the station back.
+"""Composition of ``kiosk-recovery.service``: root judges one request of the first start, and restores the station.
 
-Nothing in the request or on a medium is believed. A kit is made by whoever has a pen for its paper, and what it brings
-is written by root: it may bring what a station and its relay are given, and no credential of anybody else here.
+Nothing in the request or on a medium is trusted. Anyone with a pen for its paper can make a kit, and root writes what
+it brings: it may bring what a station and its relay are given, and no credential of another program here.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def restart_station() -> None:
 
 @dataclass(frozen=True, slots=True)
 class RecoveryPaths:
-    """Where everything lies on a box; other folders in tests."""
+    """The paths of all files on a box; other folders in tests."""
 
     settings: Path = Path("/etc/kiosk/station.toml")
     data: Path = Path("/var/lib/kiosk")

@@ -18,7 +18,7 @@ from kiosk.store.backup.medium import DATABASE_ENDINGS, MANIFEST_NAME, BackupMan
 from kiosk.store.journal.series import SERIES_FILE
 from kiosk.store.shared.errors import StoreError
 
-KIT: Final = re.compile(rf"(S[0-9]{{4}}){re.escape(SUFFIX)}")  # As `sorting-center kit open --paper` is told to name it
+KIT: Final = re.compile(rf"(S[0-9]{{4}}){re.escape(SUFFIX)}")  # The name to give `sorting-center kit open --paper`
 MAX_SCANNED_NAMES: Final = 4096  # Names of one folder that are looked at: backups of two hundred stations are 2800
 MAX_FOLDERS: Final = 16
 MAX_STATIONS: Final = 200  # Stations that are offered; kits and backups of one that are looked at
@@ -30,8 +30,8 @@ _PICTURE: Final = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class MediaContents:
-    """Of one station: kits that may be opened by a paper, manifests of finished backups, the newest first, and whether
-    a kit lies beside one of them, locked as the station wrote it.
+    """For one station: kits that may be opened by a paper, manifests of finished backups, the newest first, and whether
+    a kit is beside one of them, locked as the station wrote it.
     """
 
     kits: list[Path] = field(default_factory=list)

@@ -1,6 +1,6 @@
-"""Recoveries as the wizard sees them: which stations may be put back, and what root is asked for. It opens no kit.
+"""Recoveries for the wizard: which stations may be restored, and what is requested from root. It opens no kit.
 
-Wizard and root helper speak by the protocol of ``kiosk/base/root_requests.py``.
+Wizard and root helper communicate by the protocol of ``kiosk/base/root_requests.py``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What root helpers answer when they refuse: one shape, and the way back to a refusal."""
+"""The answer of root helpers that refuse: one format, and its conversion back to a refusal."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What lies on media that were plugged in: where they are mounted, and which files on them may be of use.
+"""Files on plugged media: where the media are mounted, and which files on them may be of use.
 
-A medium comes from anywhere and may be pulled at any moment: everything is bounded, and what cannot be read is not
-there.
+A medium comes from anywhere and may be pulled at any moment: everything is bounded, and what cannot be read counts as
+missing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ROOTS: Final = (Path("/run/kiosk-media"), Path("/media"), Path("/run/media"), Pa
 CATALOG_ENDINGS: Final = (".toml", ".json")
 BUNDLE_ENDING: Final = ".kioskupdate"
 MAX_MEDIA, MAX_FILES, MAX_PATH_LENGTH = 8, 24, 180
-# Names of one folder that are looked at; a folder with more is not one somebody put a catalog into.
+# Names of one folder that are read; a folder with more was not prepared for a catalog.
 _MAX_SCANNED_NAMES: Final = 256
 
 IsMount = Callable[[Path], bool]

@@ -5,7 +5,7 @@
     50-kiosk-printer.conf          the drop-in of the station's unit, made anew at each boot
     settled                        what the running systemd knows of; in memory, as the drop-in
 
-Killed between any two lines it is run again and does what is left: at the next start of the station, or of the machine.
+If killed between any two lines, it runs again and does the rest: at the next start of the station, or of the machine.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from kiosk.station.papers.network_printer import (
 logger = logging.getLogger(__name__)
 
 _SETTLED: Final = "settled"
-_MAX_REQUESTS: Final = 5  # Of one run: a request that cannot be removed would be there for ever
+_MAX_REQUESTS: Final = 5  # Of one run: a request that cannot be removed would stay permanently
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What root helpers change of the running systemd: files below /run, and commands of its own."""
+"""What root helpers change in the running systemd: files below /run, and systemd's own commands."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Bundles that the relay fetches, in the station's folder of bundles: ``.SHA256.part`` while one comes.
 
-A file that lies there under a bundle's name is offered to the technician as any other, and judged by the helper.
+A file there with a bundle's name is offered to the technician as any other, and judged by the helper.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The root helper ``kiosk-update.service``: settle what was left, say so, then carry out the request that waits.
+"""The root helper ``kiosk-update.service``: settle what remains, report that, then carry out the request that waits.
 
 Marks below ``/run`` keep station, relay and backup from starting meanwhile. The units name them
-(``ConditionPathExists=!``), so that nobody starts them in between: a timer, a settings file that changes, a person. A
-power cut takes the marks with it; then the helper is ordered before the station.
+(``ConditionPathExists=!``), so that nothing starts them in between: a timer, a settings file that changes, a person. A
+power cut removes the marks; then the helper is ordered before the station.
 """
 
 from __future__ import annotations

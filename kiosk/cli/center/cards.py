@@ -1,6 +1,6 @@
-"""Cards of members on sheets for an office printer, with the lines along which they are cut.
+"""Member cards on sheets for an office printer, with cut lines.
 
-As a process of its own (`main`) for the pages of the county: the libraries that draw stay out of theirs.
+Runs as a separate process (`main`) for the pages of the county, whose own processes load no drawing libraries.
 """
 
 from __future__ import annotations

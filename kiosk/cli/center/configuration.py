@@ -22,7 +22,7 @@ from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.station_configurations import NO_CONFIGURATION
 from kiosk.sorting_center.server.layout import USER, ServerLayout
 
-# A stick with ext4 keeps the modes of what is copied, and the station's user looks at it.
+# A stick with ext4 keeps the modes of copied files, and the station's user reads them.
 _FOLDER_OF_STICK, _FILE_OF_STICK = 0o755, 0o644
 
 

@@ -78,7 +78,7 @@ def import_file(desk: CenterDesk, region: str, file: Path, sheet: str, *, dry_ru
 
 def _differences(before: Sequence[BookRow], after: Sequence[BookRow]) -> dict[str, int]:
     old, new = ({(row.kind, row.scope, row.key): row.content for row in rows} for rows in (before, after))
-    present = {key: content for key, content in new.items() if content or not old.get(key)}  # Nobody has left in it
+    present = {key: content for key, content in new.items() if content or not old.get(key)}  # Without those who left
     changed = sum(old[key] != content for key, content in present.items() if key in old)
     return {"new": len(present.keys() - old), "changed": changed, "removed": len(old.keys() - present)}
 

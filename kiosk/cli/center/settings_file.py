@@ -1,7 +1,7 @@
-"""``settings.toml``: what the options of ``sorting-center`` are where neither command line nor environment say it.
+"""``settings.toml``: values of the options of ``sorting-center`` that neither command line nor environment set.
 
 The keys at the top are the options of ``run``; a table holds those of another command, ``[photos]`` or
-``[station.identity]``. A key is what a person types, with ``_`` for ``-``: ``http_name`` for ``--http-name``.
+``[station.identity]``. A key is the name of the option with ``_`` for ``-``: ``http_name`` for ``--http-name``.
 """
 
 from __future__ import annotations

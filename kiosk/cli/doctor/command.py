@@ -83,7 +83,7 @@ def _require_open(path: Path, mode: int) -> None:
     except PermissionError:
         is_open = False
     except OSError:
-        return  # missing or broken, which a row tells
+        return  # missing or broken, which a row reports
     if not is_open:
         end(f"{path} is closed to this user (Permission denied): type the command as administrator, with sudo", 2)
 

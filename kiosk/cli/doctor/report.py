@@ -1,4 +1,4 @@
-"""The doctor from outside: a running station is asked for the devices it holds; without it they are asked directly."""
+"""The doctor from outside: queries a running station for the devices it holds; without one, queries them directly."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def broker(settings: RelaySettings) -> DoctorFinding:
 
 
 RESPONSE_TIMEOUT_S: Final = 20.0  # The station asks its printers meanwhile, and one of them may be printing
-# Rows only the running station can tell of; all others are looked at from here.
+# Rows that only the running station can report; all others are checked from here.
 _LIVE_ROWS: Final = ("station", "scale", "printer_label", "printer_receipt", "camera", "scanner", "panel", "page")
 
 

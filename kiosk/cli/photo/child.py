@@ -1,7 +1,7 @@
-"""``python -m kiosk.cli.photo.child RULE_JSON``: judges one picture from standard input, in bounds, and ends.
+"""``python -m kiosk.cli.photo.child RULE_JSON``: judges one picture from standard input, within limits, and exits.
 
-A decoder is where a stranger's bytes meet C code. Here it has a process of its own: whatever it does with memory, time
-or an address ends this process, and the command says that the file is unreadable.
+A decoder is where a stranger's bytes meet C code. Here it has its own process: whatever it does with memory, time or an
+address ends only this process, and the command reports that the file is unreadable.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class PaperSize(StrEnum):
 
 
 BLACK, WHITE = 0, 255
-SEAM_MM: Final = SHEET.width / 2  # Where the edge of the right half lies on the left one, from the left of the sheet
+SEAM_MM: Final = SHEET.width / 2  # Edge of the right half where it overlaps the left one, from the left of the sheet
 # Most printers leave this much of the paper white. The white around the markers ends there, so nothing is lost.
 UNPRINTED_MM: Final = 5.0
 A4_WIDTH_MM: Final = 210.0

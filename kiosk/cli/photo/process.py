@@ -16,7 +16,7 @@ import msgspec
 from kiosk.domain.verdict import Reason
 from kiosk.photo.channels.rules import ChannelRule
 
-# Said by the child when everything is loaded: what goes wrong before is the program's fault, not the picture's.
+# Sent by the child when everything is loaded: failures before it are the program's fault, not the picture's.
 READY: Final = b"ready\n"
 JUDGE_TIMEOUT_S: Final = 30.0  # A picture of 40 megapixels takes a small board 10 s
 MEMORY_BYTES: Final = 400_000_000
@@ -42,7 +42,7 @@ def unreadable(why: str) -> JudgeResult:
 CHILD: Final = (sys.executable, "-P", "-m", "kiosk.cli.photo.child")
 STANDARD_INPUT: Final = Path("-")
 _START_S: Final = 20.0  # For loading the libraries: a small board needs 5 s
-# Each thread would take memory of its own.
+# Each thread would use its own memory.
 _ONE_THREAD: Final = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1")
 
 
@@ -54,7 +54,7 @@ class ChildFault(RuntimeError):
 
 
 class PictureJudge:
-    """Has pictures judged, each by a child of its own. ``command`` replaces the child's command line."""
+    """Judges pictures, each in its own child process. ``command`` replaces the child's command line."""
 
     def __init__(self, command: Sequence[str] = CHILD, within_s: float = JUDGE_TIMEOUT_S + _START_S) -> None:
         self._command, self._within_s = tuple(command), within_s

@@ -23,8 +23,8 @@ PAPERS: Final = "papers"
 # mallopt(3): one heap for all threads, and no block so large that it goes back to the kernel at once.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX, _LARGE_BYTES = -1, -3, -8, 1 << 30
 PRIVATE_FILE: Final = 0o600
-# A stick with ext4 keeps the modes of what is copied, and the station's user looks at it: sealed, anybody may. Where
-# they are made, the folder around them is for its owner alone.
+# A stick with ext4 keeps the modes of copied files, and the station's user reads them: they are sealed, so anybody may.
+# Where they are made, only the owner can read the folder around them.
 _FOLDER_OF_STICK, _FILE_OF_STICK = 0o755, 0o644
 
 

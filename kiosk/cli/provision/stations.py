@@ -1,4 +1,4 @@
-"""The list of stations to provision, as a spreadsheet saves it: read strictly, and told by line and column."""
+"""The list of stations to provision, as a spreadsheet saves it: read strictly; faults name line and column."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class StationFault:
 
 
 class BadStations(ValueError):
-    """Nothing of the file is taken. At most MAX_FAULTS of its faults are told."""
+    """The file is rejected as a whole. At most MAX_FAULTS of its faults are reported."""
 
     def __init__(self, faults: list[StationFault]) -> None:
         super().__init__("; ".join(map(str, faults)))

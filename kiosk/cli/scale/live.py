@@ -76,7 +76,7 @@ class _ReadingQueue:
             printed += 1
 
 
-_OPEN_S: Final = 5.0  # A device server answers within 1.5 s or is given up; then the scale is told missing
+_OPEN_S: Final = 5.0  # A device server answers within 1.5 s or is given up; then the scale counts as missing
 # An effect is judged from what was there before; a scale that says nothing by then is sent the command without it.
 _READING_S: Final = 2.0
 

@@ -63,7 +63,7 @@ _PORT_OPTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class PortOptions:
-    """What was asked for; what was left out of the line is None, and usual for the format."""
+    """The requested options; one that was left out of the line is None: the default of the format."""
 
     port: str
     protocol: str

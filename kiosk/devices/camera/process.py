@@ -39,7 +39,7 @@ def child_command(settings: CameraSettings) -> tuple[str, ...]:
 _FROZEN_SHOT: Final = GoodsShot(Verdict((Finding(Reason.FROZEN, 0, 0),)))
 # Two intakes of one queue are closer together, and a shot need not wait for a new child; then the device is free.
 IDLE_S: Final = 60.0
-_EXIT_TIMEOUT_S: Final = 1.0  # How long a child may take to end by itself, and then to be gone after SIGKILL
+_EXIT_TIMEOUT_S: Final = 1.0  # How long a child may take to end by itself, and then after SIGKILL
 
 
 class ChildCamera:
@@ -203,7 +203,7 @@ class ChildCamera:
         self._timer.start()
 
     def _end_when_idle(self) -> None:
-        # One timer for as long as a child runs: each firing either ends the child or waits for what is left.
+        # One timer for as long as a child runs: each firing either ends the child or waits for the remaining time.
         with self._lock:
             left = self._idle_since + self._idle_s - time.monotonic()
             self._timer = None
@@ -221,7 +221,7 @@ class CameraChild:
     """Not thread-safe except ``kill``; the owner serializes the rest."""
 
     def __init__(self, command: Sequence[str]) -> None:
-        # A session of its own: Ctrl-C in a terminal reaches the station only, which then ends the child in order.
+        # In its own session: Ctrl-C in a terminal reaches the station only, which then ends the child in order.
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True
         )

@@ -17,9 +17,9 @@ class CameraSettings:
     """``path`` is a device like /dev/v4l/by-id/... for v4l2, an image file or a directory of images for file, the
     number of the camera for rpicam and picamera2.
 
-    ``width`` and ``height`` in pixels are asked of a camera and must be what it gives; an image file keeps its own
-    size. ``mains_hz`` is the frequency that lamps flicker with. ``auto_shutter`` None means: of a camera, not of a
-    file, which nobody lays goods in front of. Raises ValueError with the field and what is allowed.
+    ``width`` and ``height`` in pixels are requested of a camera, which must deliver them; an image file keeps its own
+    size. ``mains_hz`` is the frequency that lamps flicker with. ``auto_shutter`` None means: on for a camera, off for a
+    file, as no goods are laid in front of one. Raises ValueError with the field and what is allowed.
     """
 
     kind: CameraKind

@@ -1,9 +1,9 @@
-"""What the station and the camera's child process say to each other over the child's pipes.
+"""The messages of the station and the camera's child process over the child's pipes.
 
     | header length, 4 bytes | body length, 4 bytes | header, JSON | body, JPEG bytes |
 
 Lengths are big-endian and bounded before a byte behind them is read: the child handles untrusted pictures and may be
-compromised, so the station believes nothing it has not checked.
+compromised, so the station checks everything it receives.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ PREFIX = struct.Struct(">II")
 RequestKind: TypeAlias = Literal["shoot", "goods", "measure", "look", "codes"]
 FaultCode: TypeAlias = Literal["missing", "timeout", "format", "black", "frozen", "broken"]
 Side: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=65_535)]  # A picture's side in pixels; a JPEG cannot hold more
-# Counts the requests to one child; the answer repeats it, so that a late answer is never taken for a new picture.
+# Counts the requests to one child; the answer repeats it, so that a late answer never counts as a new picture.
 Number: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
 Seconds: TypeAlias = Annotated[float, msgspec.Meta(gt=0, le=MAX_WITHIN_S)]
-MAX_PICTURE: Final = 8_000_000  # Bytes of one of the pictures of goods: the rule of the event that tells of them
+MAX_PICTURE: Final = 8_000_000  # Bytes of one of the pictures of goods: the rule of the event that reports them
 MAX_PREVIEW: Final = 500_000
-MAX_LIVE_VIEW_BYTES: Final = 40_000  # Bytes of the picture of a look, of which there are five a second
+MAX_LIVE_VIEW_BYTES: Final = 40_000  # Bytes of the picture of a live frame, of which there are five a second
 LIVE_VIEW_SIDE_PX: Final = 480
 MAX_CODE: Final = 700  # Characters; longer than any scan may be, so that the scanner's own rule refuses it
 MAX_CODES: Final = 4  # Of one frame: a label, and its neighbors
@@ -44,7 +44,7 @@ Likeness: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"\A([0-9a-f]{16})?\Z"
 
 
 class WireError(Exception):
-    """The other side broke the rules; the text says which."""
+    """The other side violated the protocol; the text names how."""
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -187,7 +187,7 @@ class _IwdService:
 
 def _agent_reply(call: Message, password: str) -> Message:
     if call.header.fields.get(HeaderFields.member) != "RequestPassphrase":
-        return new_method_return(call)  # Release and Cancel say that it is over
+        return new_method_return(call)  # Release and Cancel mark the end
     if not password:
         return new_error(call, f"{SERVICE}.Agent.Error.Canceled")
     return new_method_return(call, "s", (password,))

@@ -1,4 +1,4 @@
-"""The links of this machine and their addresses as the kernel has them now; nobody is asked, nothing is sent."""
+"""The links of this machine and their addresses as the kernel has them now; nothing is sent."""
 
 from __future__ import annotations
 

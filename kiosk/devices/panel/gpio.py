@@ -145,7 +145,7 @@ def pin_factory(settings: PanelSettings, simulated: PinFactory | None) -> Any:
         module, kind = _FACTORIES[name]
         try:
             return getattr(importlib.import_module(module), kind)()
-        except Exception as error:  # each library has errors of its own
+        except Exception as error:  # each library has its own errors
             tried.append(f"{name}: {error}")
     raise RuntimeError(f"no way to the pins ({'; '.join(tried)})")
 
@@ -198,7 +198,7 @@ class PanelBoard:
         """Switch everything off and free the pins; a pin that cannot be closed does not keep the others."""
         for device in self._outputs.values():
             with suppress(Exception):
-                device.off()  # a pin that is only let go may keep its level
+                device.off()  # a pin that is only released may keep its level
         for device in (*self._outputs.values(), *self._buttons.values(), self._factory):
             with suppress(Exception):
                 device.close()

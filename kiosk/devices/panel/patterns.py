@@ -13,23 +13,23 @@ HOLD = "hold"
 
 @dataclass(frozen=True, slots=True)
 class ButtonTiming:
-    """Seconds: how long a level must stand to count, and a push to be a hold."""
+    """Seconds: how long a level must last to count, and a push to be a hold."""
 
     # Above the bounce of the arcade buttons that panels are made with, below the shortest push of a finger.
     debounce_s: float = 0.03
-    hold_s: float = 2.0  # Nobody leans on a button for so long by chance, and nobody lets go before
+    hold_s: float = 2.0  # Too long for an accidental push, short enough to wait for
 
 
 TIMING: Final = ButtonTiming()
 
 
 class Button:
-    """Says "press" when it is let go, and "hold" once, as soon as it was down long enough; never both for one push.
+    """Reports "press" on release, and "hold" once, as soon as it was down long enough; never both for one push.
 
-    A contact closes and opens for some milliseconds before it settles. A level counts when it has stood for the
+    A contact closes and opens for some milliseconds before it settles. A level counts when it has lasted for the
     debounce time, and then from the moment it began, so that a press is as long as the finger was down.
 
-    A button that is down from the start (stuck, or something leans on it) says nothing until it was up.
+    A button that is down from the start (stuck, or something leans on it) reports nothing until it was up.
     """
 
     def __init__(self, timing: ButtonTiming, down: bool, at: float) -> None:
@@ -74,7 +74,7 @@ class Button:
 
 # Seconds on, off, on ...; each begins and ends with a sound. They differ in rhythm: the buzzer has one tone.
 PATTERNS: Mapping[str, tuple[float, ...]] = {"ok": (0.08,), "attention": (0.15, 0.1, 0.15), "error": (0.6, 0.15, 0.6)}
-PAUSE_S = 0.3  # Silence between two patterns, so that they are heard as two
+PAUSE_S = 0.3  # Silence between two patterns, so that they sound like two
 _MAX_WAITING = 3
 BLINK_S = 0.5  # Half a period: 1 Hz, slow enough for everyone (WCAG 2.3.1 allows three flashes a second)
 
@@ -137,7 +137,7 @@ class Buzzer:
 
 
 class NoPanel:
-    """Stands where none is set up."""
+    """The panel of a station where none is set up."""
 
     fitted = False
 

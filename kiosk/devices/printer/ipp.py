@@ -1,7 +1,7 @@
 """An office printer, or a queue of CUPS in front of one, by IPP.
 
-A job is made before its document leaves, so that it has a number by which its end can be asked after: a document whose
-answer was lost is not a document whose paper is unknown.
+A job is created before its document is sent, so that its end can be queried by its number: after a lost answer to the
+document it is still known whether the paper came out.
 """
 
 from __future__ import annotations

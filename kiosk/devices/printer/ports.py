@@ -1,4 +1,4 @@
-"""The way to a printer as a job sees it."""
+"""The channel to a printer as a job uses it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class ChannelBroken(Exception):
-    """The way to the printer is gone; the text is the system's reason."""
+    """The connection to the printer is lost; the text is the system's reason."""
 
 
 class ChannelTimeout(Exception):

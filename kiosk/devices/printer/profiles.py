@@ -30,10 +30,10 @@ _CPCL_DPI = 203  # The "200 200" of its first line; other pitches have other fig
 
 
 class PrinterProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One model: what it speaks, its head, how its paper runs, and what proves that a paper came out.
+    """One model: its language, its head, how its paper runs, and what proves that a paper came out.
 
-    Every page is drawn and timed by its printer's row; no other place says a dpi, a width, a speed or a gap.
-    ``speed_mm_s`` is the speed the printer is told (label languages) or the slowest the class has (ESC/POS).
+    Every page is drawn and timed by its printer's row; no other place defines a dpi, a width, a speed or a gap.
+    ``speed_mm_s`` is the speed sent to the printer (label languages) or the slowest the class has (ESC/POS).
     """
 
     id: str

@@ -24,16 +24,16 @@ _PSEUDO_TERMINALS = "/dev/pts/"
 
 @dataclass(frozen=True, slots=True)
 class SerialLine:
-    """``flow`` is how the printer says that its buffer is full: by its CTS, its DTR (our DSR), XOFF, or not at all."""
+    """``flow`` is how the printer signals that its buffer is full: its CTS, its DTR (our DSR), XOFF, or not at all."""
 
     baud: int = 9600
     flow: Flow = "rtscts"
 
 
 class SerialPrinter(StreamPrinter):
-    """Opens the port for each job, for itself alone. ``language`` as for TcpPrinter. Raises ValueError.
+    """Opens the port for each job, exclusively. ``language`` as for TcpPrinter. Raises ValueError.
 
-    The time of the bits on the line is added to every deadline: it says how long the paper may take.
+    The time of the bits on the line is added to every deadline: a deadline is the time the paper may take.
     """
 
     def __init__(self, path: str, line: SerialLine, language: str | PrinterProfile = "tspl") -> None:
@@ -96,7 +96,7 @@ class SerialChannel(FdChannel):
 
 
 class DtrChannel(SerialChannel):
-    """A serial port whose printer says by DTR that it takes bytes, which no kernel looks at."""
+    """A serial port whose printer signals by DTR that it takes bytes, which no kernel checks."""
 
     def send(self, data: memoryview, until: float) -> int:
         self.flush(until)

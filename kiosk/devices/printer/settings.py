@@ -34,8 +34,8 @@ class PrinterSettings:
     """``address`` is host:port for tcp, a device such as /dev/usb/lp0 or a file for file, a port like
     /dev/serial/by-id/... for serial, and ipp://host:631/printers/office for ipp.
 
-    ``profile`` is a row of profiles.toml or a language; what is set of the paper stands in the place of the row's.
-    ``baud`` and ``flow`` are those of a serial line. Raises ValueError with the field and what is allowed.
+    ``profile`` is a row of profiles.toml or a language; paper values that are set replace those of the row. ``baud``
+    and ``flow`` are those of a serial line. Raises ValueError with the field and what is allowed.
     """
 
     kind: PrinterKind

@@ -28,7 +28,7 @@ from kiosk.protocols.printers.page_setup import PageSetup
 
 ANSWER_S = 1.5  # A status query is answered at once, in error too; this allows for a slow Wi-Fi print server
 _POLL_S = 0.02
-# Beyond the deadline, to learn why: the job is uncertain already, and the reason tells people what to do.
+# Beyond the deadline, to learn why: the job is uncertain already, and the reason shows people what to do.
 _FINAL_STATUS_S = 0.25
 _MAX_SPEED_MM_S = 500  # No receipt or portable printer runs its paper faster: one that is done sooner has not printed
 _IDLE = frozenset({PrinterFault.PAPER_NEAR_END, PrinterFault.BATTERY_LOW})
@@ -39,7 +39,7 @@ _OWN_JOB = PrinterStatus(ready=False, fault=False, flags=(PrinterFault.PRINTING,
 
 @dataclass(frozen=True, slots=True)
 class _Dialect:
-    """How a language is asked for its state and when the answer is whole."""
+    """How a language queries the state and when the answer is whole."""
 
     query: bytes
     is_whole: Callable[[bytes], bool]
@@ -51,7 +51,7 @@ _DIALECTS = {
     "zpl": _Dialect(zpl.STATUS_QUERY, lambda reply: reply.count(b"\x03\r\n") >= 3),
     "cpcl": _Dialect(cpcl.STATUS_QUERY, lambda reply: len(reply) >= 1),
 }
-# The query that stands in line behind a job, and how its one byte is read.
+# The query that is queued behind a job, and how its one byte is read.
 _QUEUED_QUERIES: dict[str, tuple[bytes, Callable[[bytes], tuple[str, ...] | None]]] = {
     "escpos": (escpos.DRAINED_QUERY, escpos.parse_drained),
     "cpcl": (cpcl.STATUS_QUERY, cpcl.parse_status),
@@ -71,7 +71,7 @@ class _SentJob:
 
 
 class StreamPrinter(ABC):
-    """A printer behind a byte stream, opened anew for every job. One job at a time; safe from several threads."""
+    """A printer behind a byte stream, opened for every job. One job at a time; safe from several threads."""
 
     def __init__(self, language: str | PrinterProfile, where: str) -> None:
         """Take ``language``: a language, the id of a row of profiles.toml, or such a row. Raises ValueError."""
@@ -403,7 +403,7 @@ def connect(address: tuple[str, int], until: float) -> FdChannel:
 class FilePrinter(StreamPrinter):
     """Opens the file for each job, never blocking and never creating it: an unplugged printer has no file.
 
-    A device file is asked for its status like a network printer. A plain file or pipe has no way back: there the
+    The status of a device file is queried like that of a network printer. A plain file or pipe cannot answer: there the
     complete write is the proof and ``status`` is unknown. ``language`` as for TcpPrinter. Raises ValueError.
     """
 

@@ -21,8 +21,8 @@ from kiosk.protocols.scales.shared.protocol import Transport
 logger = logging.getLogger(__name__)
 _PIECE_S = 0.2
 _LATEST_S = 1.6
-_PAUSE_S = 0.15  # Between two questions: a scale that is request without a pause may answer none (KERN KCP: 100 ms)
-# A piece that took so much longer than it may was sent while this program stood still: nobody can say when.
+_PAUSE_S = 0.15  # Between two questions: a scale that is queried without a pause may not answer (KERN KCP: 100 ms)
+# A piece later than this came while the program was stopped: the time of its bytes is unknown.
 _LATE_S = 0.5
 _MAX_BYTES = 4096
 _MAX_PIECES = 200
@@ -115,7 +115,7 @@ class SerialCapture:
             self._fail(f"The port {self._port} is gone ({gone}): check its cable, then begin again.")
         except (OSError, termios.error, ValueError) as error:
             self._fail(open_error_text(self._port, error))
-        except Exception as error:  # the page must say so; a thread that died silently would look like a silent scale
+        except Exception as error:  # the page must report it; a thread that died silently would resemble a silent scale
             logger.exception("listening to the scale at %s failed", self._port)
             self._fail(f"Listening to {self._port} failed ({error}): begin again.")
 

@@ -31,7 +31,7 @@ _REFUSALS = frozenset(
         RejectReason.FAULT,
     }
 )
-# Kinds of records. A stream may hold tare records of its own: they say yes to a tare alone.
+# Kinds of records. A stream may contain tare records anyway: they confirm a tare only.
 _CONFIRMING_KINDS = {
     "zero": ("acknowledgement",),
     "tare": ("acknowledgement", "tare"),
@@ -80,7 +80,7 @@ class Effects:
 
 
 class PendingCommand:
-    """A command that was asked for; ``wait`` is for the thread that asked, all else for the scale's."""
+    """A requested command; only ``wait`` is for the requesting thread, all else for the scale's."""
 
     def __init__(self, command: str, deadline: float, effects: Effects) -> None:
         self.command, self.deadline = command, deadline

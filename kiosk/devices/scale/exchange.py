@@ -1,4 +1,4 @@
-"""What is said and heard on one open port: from chunks of bytes to the readings that count."""
+"""The exchange on one open port: from chunks of bytes to the readings that count."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kiosk.protocols.scales.shared.ports import SettlingDecoder, settled
 from kiosk.protocols.scales.shared.protocol import Poll, Transport
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 
-# Reasons that a scale tells of itself. Damage, and what a host did wrong, are not among them.
+# Reasons that a scale reports about itself. Damage, and mistakes of a host, are not among them.
 REFUSAL_TEXTS: Final[Mapping[RejectReason, str]] = {
     RejectReason.NO_WEIGHT: "it shows no weight",
     RejectReason.BUSY: "it is busy",
@@ -37,11 +37,11 @@ def newest_refusal(decoded: Sequence[Decoded]) -> RejectReason | None:
 
 
 class LastWeighing:
-    """The last weighing of a scale that tells each weight once, and then that nothing has changed.
+    """The last weighing of a scale that sends each weight once, and then that nothing has changed.
 
-    Toledo 8217: "weight may be sent once, then status with no motion until it changes"; DIALOG 06 answers code 21.
-    The weighing counts on for as long as every question is answered with exactly that: any other answer, damage or
-    silence may have been the next weighing, and then nobody knows what lies there.
+    Toledo 8217: "weight may be sent once, then status with no motion until it changes"; DIALOG 06 answers code 21. The
+    weighing remains valid as long as every question is answered with exactly that: any other answer, damage or silence
+    may have been the next weighing, and then the load is unknown.
     """
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class LastWeighing:
 
 
 _DAMAGE = frozenset({RejectReason.CHECKSUM, RejectReason.FRAMING, RejectReason.INCOMPLETE, RejectReason.PARITY})
-# The rest of a damaged or broken-off answer comes within this, or the question is asked anew. Between two characters of
+# The rest of a damaged or broken-off answer comes within this, or the question is repeated. Between two characters of
 # one answer there are 33 ms at 300 baud, and 16 ms in a USB adapter.
 _PAUSE_S = 0.15
 
@@ -149,7 +149,7 @@ class Poller:
             elif isinstance(item, Rejected):
                 self._on_rejected(item.reason, now)
             elif isinstance(item, Record):
-                if self._asking_why:  # there is nothing to tell
+                if self._asking_why:  # no reason to report
                     self._finish(now)
                 elif not self._last:
                     self._begin(self._step + 1, now)
@@ -204,9 +204,9 @@ class Poller:
             self._send(reply)
 
 
-# A line that rests so long is between two frames: a character takes 33 ms at 300 baud, and 16 ms in a USB adapter.
+# A longer pause of the line is between two frames: a character takes 33 ms at 300 baud, and 16 ms in a USB adapter.
 _FRAME_GAP_S = 0.06
-_ANSWER_S = 0.4  # A polled scale is left in peace so long after a command, or until it has answered it
+_ANSWER_S = 0.4  # How long a polled scale is not queried after a command, or until it has answered it
 
 
 class Exchange:
@@ -215,7 +215,7 @@ class Exchange:
     def __init__(self, indicator: Indicator, port: LinePort, clock: Callable[[], float]) -> None:
         self._indicator, self._port, self._clock = indicator, port, clock
         self._decoder = indicator.decoder()
-        # Each packet stands for itself: half of one is never completed by the next.
+        # Each packet is complete: half of one is never completed by the next.
         self._packets = indicator.row.transport is not Transport.SERIAL
         self.settle_at: float | None = None  # When a frame that only the next byte could end is whole all the same
         self.last_weighing = LastWeighing()

@@ -4,9 +4,9 @@ The thread waits in the kernel for bytes, for the moment the newest reading gets
 polled scale, for the next try to open the port, or to be woken: whichever is first. It waits nowhere else, and never
 for longer than a turn.
 
-A process can be stopped, and a busy machine forget it, between any two lines; the scale goes on sending meanwhile, and
-nobody can say of what waits in the port how long it has lain there. So a reading is dated by the last moment at which
-the port is known to have been empty, before its bytes came; and when two turns lie further apart than the thread waits
+The process can be stopped, or left waiting by a busy machine, between any two lines; the scale continues sending
+meanwhile, and the age of the bytes waiting in the port is unknown. So a reading is dated by the last moment at which
+the port is known to have been empty, before its bytes came; and when two turns are further apart than the thread waits
 by itself, what has come is thrown away, an open question with it, and the newest reading is lost.
 """
 
@@ -34,7 +34,7 @@ from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Rejected, RejectReason
 
 _log = logging.getLogger(__name__)
-_COMMAND_MARGIN_S = 0.5  # The thread ends a pending command at its deadline; who waits for it gives it so much longer
+_COMMAND_MARGIN_S = 0.5  # The thread ends a pending command at its deadline; its caller waits this much longer
 _TURN_S = 0.1  # The longest wait: by so much at most a reading is dated too early while the process runs
 # What kernel, adapter and device server still held when a backlog was thrown away comes within this time.
 _BACKLOG_S = 0.25
@@ -215,7 +215,7 @@ class LiveScale:
         self._loop.begin(now)
         self._fresh.opened(now)
         exchange = self._exchange = Exchange(self._indicator, port, self._clock)
-        self._connected = True  # before it is told: whoever is told may send at once
+        self._connected = True  # before the report: the listener may send at once
         self._report.link(LinkState.CONNECTED, f"The scale at {self._where} is connected.", now)
         return exchange
 

@@ -1,4 +1,4 @@
-"""The station's scale: it can let go of its port for a while and take it up again, and several listen to it."""
+"""The station's scale: it can release its port for a while and reopen it, and it has several listeners."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from kiosk.protocols.scales.shared.reading import Reading
 class PausableScale:
     """A ``Scale`` and ``Pausable``.
 
-    A scale is started once, so each resumption makes a new one. While it is paused the listener is told that the scale
-    is missing, commands are refused, and the pulse goes on: nothing hangs.
+    A scale is started once, so each resumption makes a new one. While it is paused it is reported to the listener as
+    missing, commands are refused, and the pulse continues: nothing hangs.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class PausableScale:
 
 
 class ScaleListeners:
-    """A ``ScaleListener`` that is there first and tells all who subscribed, in that order."""
+    """A ``ScaleListener`` that is created first and informs all subscribers, in order of subscription."""
 
     def __init__(self) -> None:
         self._listeners: tuple[ScaleListener, ...] = ()

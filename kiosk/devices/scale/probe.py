@@ -1,9 +1,9 @@
-"""Listens to the port that was named with one line setting after the other, and asks only if that was allowed.
+"""Listens to the named port with one line setting after the other, and sends questions only if that was allowed.
 
     listen  9600 8N1 -> what is heard names the layout (7E1, 7O1, 8E1) -> the other speeds, while nothing is certain
     ask     every polled format's question for the weight, at its usual line, then at the commonest lines
 
-No other port is opened. Nothing is sent before ``ask``, and then nothing but the questions of ``probe.QUESTIONS``.
+No other port is opened. Nothing is sent before ``ask``, and then only the questions of ``probe_queries``.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def open_line(address: Address, line: LineSettings) -> LinePort:
 BAUDS = (9600, 4800, 2400, 1200, 19_200, 38_400, 57_600, 600)
 # Where a port that was silent at 9600 is listened to once more: any other speed makes noise at one of the three.
 _SILENT_BAUDS = (1200, 57_600)
-# Lines at which every question is query once more when nothing has answered at its usual one.
+# Lines at which every question is repeated when nothing has answered at its usual one.
 COMMON_LINES = (
     LineSettings(),
     LineSettings(9600, 7, "E"),
@@ -55,12 +55,12 @@ COMMON_LINES = (
     LineSettings(1200),
 )
 _PSEUDO_TERMINALS = "/dev/pts/"
-_UNFIT = (errno.EINVAL, None)  # A line setting the port cannot be given; pyserial tells that without a number
+_UNFIT = (errno.EINVAL, None)  # A line setting the port cannot take; pyserial reports that without a number
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeTiming:
-    """Seconds. A line is listened to for ``listen_s``, the first one for ``first_s``: some indicators speak once a
+    """Seconds. A line is listened to for ``listen_s``, the first one for ``first_s``: some indicators send once a
     second. An answer begins within ``answer_s`` and ends with ``gap_s`` of silence. All ends after ``total_s``.
     """
 

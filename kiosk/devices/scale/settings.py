@@ -65,11 +65,11 @@ def check_stable_port_name(port: str) -> None:
 @dataclass(frozen=True, slots=True)
 class ScaleSettings:
     """``port`` is a /dev/serial/by-id or by-path name, tcp:// or rfc2217:// with an IP address and a port, for a USB
-    HID scale its hidraw file, for an HX711 two pins. ``e_g`` and ``max_g`` in grams stand on the scale's plate.
+    HID scale its hidraw file, for an HX711 two pins. ``e_g`` and ``max_g`` in grams are printed on the scale's plate.
 
-    ``unit`` is what a format that sends none means. ``poll_s`` is how often a polled scale is asked, in seconds. It and
-    the fields of the line (``baud`` to ``stopbits``) are the format's usual ones when they are None. Raises ValueError
-    with the field and what is allowed.
+    ``unit`` is meant by a format that sends none. ``poll_s`` is the interval at which a polled scale is queried, in
+    seconds. It and the fields of the line (``baud`` to ``stopbits``) are the format's usual ones when they are None.
+    Raises ValueError with the field and what is allowed.
     """
 
     port: str

@@ -57,9 +57,9 @@ class Freshness:
 
 
 class LoopMonitor:
-    """The turns of a loop that looks at a port: how late the last one was, and since when the port can hold bytes.
+    """The turns of a loop that reads a port: how late the last one was, and since when the port can hold bytes.
 
-    Seconds of one monotonic clock, which goes on while the process is stopped.
+    Seconds of one monotonic clock, which continues while the process is stopped.
     """
 
     def __init__(self, late_s: float) -> None:
@@ -114,7 +114,7 @@ LOG_PERIOD_S: Final = 10.0  # A scale that is refused, or a listener that fails,
 
 
 class Reporter:
-    """Calls the listener; its exceptions are logged and go no further. A link is told when it changes."""
+    """Calls the listener; its exceptions are only logged. A link is reported when it changes."""
 
     def __init__(self, listener: ScaleListener, clock: Callable[[], float]) -> None:
         self._listener = listener

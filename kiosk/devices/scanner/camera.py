@@ -1,4 +1,4 @@
-"""The station's camera as its scanner, where there is no other. It looks for a code when somebody asks it to."""
+"""The station's camera as its scanner, where there is no other. It searches for a code on request only."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from kiosk.devices.ports import Camera, CameraFault
 from kiosk.devices.scanner.report import MISSING, OK, ScanReporter
 from kiosk.protocols.barcodes.refusal import RefusedScan, ScanRefusal
 
-SCAN_TIMEOUT_S: Final = 20.0  # So long it looks after somebody asked: time to fetch the parcel and to turn its label up
+SCAN_TIMEOUT_S: Final = 20.0  # From a request: time to fetch the parcel and to turn its label up
 READ_S: Final = 8.0  # For one frame. The start of the child is in it, which takes a small board seconds.
-TURN_S: Final = 0.1  # Between two frames: whoever waits for a shot of goods gets the camera
+TURN_S: Final = 0.1  # Between two frames: a waiting shot of goods gets the camera
 _NO_CODE = RefusedScan(ScanRefusal.NO_CODE, "the camera saw no code")
 _NO_PICTURE = RefusedScan(ScanRefusal.NO_PICTURE, "the camera gives no picture")
 
@@ -55,7 +55,7 @@ class CameraScanner:
             try:
                 seen = frozenset(self._camera.read_codes(READ_S))
             except CameraFault as fault:
-                if fault.code != "timeout":  # that was somebody else's turn, or a frame that did not come
+                if fault.code != "timeout":  # the camera was in use, or a frame did not come
                     self._report.state(MISSING)
                     self._report.refused(_NO_PICTURE)
                     return

@@ -24,7 +24,7 @@ _SECOND_KEYBOARD = RefusedScan(ScanRefusal.SECOND_KEYBOARD, "another keyboard is
 
 
 class EvdevDevice:
-    """An event node. While another keyboard is plugged in, every scan is refused and the state says so."""
+    """An event node. While another keyboard is plugged in, every scan is refused and the state reports it."""
 
     read_bytes = NATIVE.size * 64
 

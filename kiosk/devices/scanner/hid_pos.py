@@ -25,7 +25,7 @@ DESCRIPTION: Final = ".descriptor"
 
 
 class HidPosDevice:
-    """Half a code is never used: what is lost or cut refuses the code, whose rest goes with it."""
+    """Half a code is never used: a lost or cut part refuses the code and the rest of it."""
 
     read_bytes = MAX_REPORT
 

@@ -1,7 +1,7 @@
-"""Whether a second keyboard is plugged in, judged from what the kernel says of its input devices.
+"""Whether a second keyboard is plugged in, judged from the kernel's list of input devices.
 
-A scanner in keyboard mode is told from a keyboard by its place alone. So while any other device could type, no scan is
-believed: somebody may be at the counter with a keyboard of his own. Nothing is on a list of exceptions.
+A scanner in keyboard mode differs from a keyboard by its place alone. So while any other device could type, no scan is
+accepted: it may be typed at the counter on another keyboard. There is no list of exceptions.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ def key_bits(words: str, bits_per_word: int = BITS_PER_WORD) -> int:
 
 
 class DeviceList:
-    """Event nodes, read again only when they are others: it is looked at before each scan, and reading takes long.
+    """Event nodes, read again only when they have changed: they are checked before each scan, and reading takes long.
 
-    A node is the same while its entry is: the kernel makes a new one for whatever is plugged in.
+    A node is the same while its entry is: the kernel makes a new one for every device that is plugged in.
     """
 
     def __init__(self) -> None:

@@ -1,8 +1,8 @@
 """Key events of a scanner in keyboard mode as text. Pure: bytes and the time they came in, scans out.
 
 A scanner types the keys of a US board whatever layout the machine has, so the map is fixed (codes of
-linux/input-event-codes.h). Whatever could steer a program, such as Ctrl with a letter, Alt or a function key, refuses
-the whole scan: a label is text, never a hand on a keyboard.
+linux/input-event-codes.h). Any key that could control a program, such as Ctrl with a letter, Alt or a function key,
+refuses the whole scan: a label is only text.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LAYOUT_64 = Struct("<qqHHi")
 # `struct input_event`: seconds, microseconds, type, code, value; 24 bytes where a long has 8, 16 where it has 4.
 LAYOUT_32 = Struct("<iiHHi")
 NATIVE = LAYOUT_64 if struct.calcsize("l") == 8 else LAYOUT_32
-# Keys of one scan come within milliseconds, over Bluetooth within 150; a longer gap is a hand, or half a code.
+# Keys of one scan come within milliseconds, over Bluetooth within 150; a longer gap means typing or half a code.
 MAX_GAP_S = 1.0
 EV_SYN, EV_KEY = 0, 1
 SYN_DROPPED = 3
@@ -116,7 +116,7 @@ class KeyDecoder:
             if key is None:
                 self._refuse(ScanRefusal.CONTROL, "it holds a key that is no printable character")
             elif len(self._text) >= max_length_of(begin := "".join(self._text).encode()):
-                # It may never end: this is told now, and not again at its end.
+                # It may never end: it is reported now, and not again at its end.
                 refused = too_long(begin)
                 self._refuse(refused.word, refused.why)
                 self._reported = True

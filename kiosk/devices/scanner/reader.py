@@ -1,4 +1,4 @@
-"""The thread of a scanner that is read from a descriptor: it opens, reads, and opens again for ever."""
+"""The thread of a scanner that is read from a descriptor: it opens it, reads, and reopens it after a loss."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ logger = logging.getLogger(__name__)
 RETRY_S: Final = 0.25
 # A cable that was put back is noticed within a second, and a scanner in a drawer costs nothing.
 RETRY_MAX_S: Final = 1.0
-POLL_INTERVAL_S: Final = 1.0  # How often a device is asked what it wants to look at while nothing is scanned
+POLL_INTERVAL_S: Final = 1.0  # How often a device may do its own checks while nothing is scanned
 # Of one moment. hidraw keeps one less for a reader, and then drops newer ones (HIDRAW_BUFFER_SIZE).
 MAX_READS: Final = 64
-QUIET_S: Final = 0.05  # Reads of one code are closer together: what comes after such a rest is the beginning of a code
+QUIET_S: Final = 0.05  # Reads of one code are closer together: after such a pause the next code begins
 SETTLE_S: Final = 1.0
 
 
@@ -35,7 +35,7 @@ def is_device_name(port: str) -> bool:
 
 
 class ScannerReader:
-    """Implements ``kiosk.devices.ports.Scanner``. What the device reports is told in its thread."""
+    """Implements ``kiosk.devices.ports.Scanner``. Reports of the device are passed on in its thread."""
 
     def __init__(
         self, device: ScannerDevice, report: ScanReporter, clock: Callable[[], float] = time.monotonic
@@ -71,7 +71,7 @@ class ScannerReader:
                 logger.info("the scanner at %s is connected", self._device.path)
                 self._read(descriptor)
         except Exception as error:
-            # Say once why the scanner is not there, not every second until somebody comes
+            # Log once why the scanner is missing, not every second until it is repaired
             self._report.state(MISSING)
             if self._lost != str(error):
                 self._lost = str(error)
@@ -108,7 +108,7 @@ class ScannerReader:
             ready = dict(waiting.poll(POLL_INTERVAL_S * 1000))
             if self._wake.fileno() in ready:
                 return
-            # Only waiting is silence: while a listener was busy, the rest of the next code lay in the device.
+            # Only waiting is silence: while a listener was busy, the rest of the next code waited in the device.
             self._waited_s += self._clock() - began
             if descriptor in ready:
                 self._device.on_reads(self._drain(descriptor), self._waited_s)
@@ -123,7 +123,7 @@ class ScannerReader:
             except BlockingIOError:
                 break
             except OSError:
-                if reads:  # they came before the device was pulled out; the next read tells that
+                if reads:  # they came before the device was pulled out; the next read reports that
                     break
                 raise
             if not data:

@@ -1,4 +1,4 @@
-"""What every scanner adapter does with what it heard: checks it, drops repeats, hands it on, tells its state once."""
+"""What every scanner adapter does with what it read: checks it, drops repeats, hands it on, reports its state once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T", str, ScanRefusal)
 OK = "ok"
 MISSING = "scanner_missing"
 SECOND_KEYBOARD = "scanner_second_keyboard"
-_LOG_EVERY_S: Final = 10.0  # A scanner that went mad must not fill the card with what it says
+_LOG_EVERY_S: Final = 10.0  # A defective scanner must not fill the card with log lines
 
 
 def ignore_state(_: str) -> None: ...
@@ -42,16 +42,16 @@ def scan_fault(line: bytes) -> RefusedScan | None:
     return None
 
 
-# Longer than a scanner waits before it sends a label again that is still before it; a hand needs more for the next.
+# Longer than a scanner waits before it resends a label still in front of it; a clerk needs more for the next one.
 REPEAT_S: Final = 1.0
 _MAX_REMEMBERED_CODES: Final = 8  # Labels that lie before the lamp together: those of a parcel, and of its neighbor
 
 
 class RereadFilter:
-    """One pull of the trigger, or two: a scanner may send what it sees again and again (its "reread delay").
+    """One pull of the trigger, or two: a scanner may send what it sees repeatedly (its "reread delay").
 
     The same code less than ``repeat_s`` after it was last seen is the same scan, also when the scanner sees two labels
-    in turn. Held before a label, a code is one scan however long; taken away and scanned again it counts. Another code
+    in turn. Held before a label, a code is one scan however long; removed and scanned again it counts. Another code
     counts at once.
     """
 
@@ -68,7 +68,7 @@ class RereadFilter:
         return before is None or at - before >= self._repeat_s
 
 
-# A hand makes three. Typed keys and a serial line of 9600 baud bring no more codes than this.
+# A clerk makes three. Typed keys and a serial line of 9600 baud bring no more codes than this.
 MAX_SCANS_PER_S: Final = 50.0
 MAX_BURST_SCANS: Final = 100.0  # What a cordless scanner has kept while it was out of reach, sent in one go
 
@@ -76,10 +76,10 @@ RECOVERY_S: Final = 1.0
 
 
 class ScanRateLimiter:
-    """How many scans may come: MOST_AT_ONCE together, MOST_A_SECOND for ever.
+    """How many scans may come: MAX_BURST_SCANS together, MAX_SCANS_PER_S continuously.
 
-    Once there were too many none is taken until REST_S have passed without any: of ten thousand codes a few that happen
-    to be booked are worse than none.
+    After too many, none is taken until RECOVERY_S have passed without any: of ten thousand codes a few that happen to
+    be booked are worse than none.
     """
 
     def __init__(self) -> None:

@@ -20,7 +20,7 @@ _GAP = RefusedScan(ScanRefusal.HALF, f"more than {MAX_GAP_S:g} s passed between 
 
 
 class SerialDevice:
-    """A serial port that nobody else has; lines on it end with CR, LF or Tab."""
+    """A serial port, opened exclusively; lines on it end with CR, LF or Tab."""
 
     read_bytes = 4096
 
@@ -83,7 +83,7 @@ class LineDecoder:
                 if not self._refused:
                     self._data.append(byte)
             elif not self._refused:
-                # It may never end: this is told now, and not again at its end.
+                # It may never end: it is reported now, and not again at its end.
                 self._refused, self._reported = too_long(bytes(self._data)), True
                 self._data.clear()
                 yield ScannedLine(b"", self._refused)

@@ -1,5 +1,5 @@
-"""The identity of one station as a file: in the clear, or sealed with the code on its paper; and the claim mark, which
-stays where it was taken and says which machine has it. Bytes to values, no I/O.
+"""The identity of one station as a file: unencrypted, or sealed with the code on its paper; and the claim mark, which
+stays where the identity was taken and names the machine that has it. Bytes to values, no I/O.
 
     identity.toml          in the clear: station, region, village, broker_url, certificate, key, authority,
                            photos, updates, county_key, wifi_network, wifi_password, pin_secret
@@ -7,11 +7,11 @@ stays where it was taken and says which machine has it. Bytes to values, no I/O.
                            a version byte | salt 16 | age file with the file in the clear
 
 The version is 3 with a secret for PINs by telephone inside, 2 with a Wi-Fi network, else 1. Software that does not know
-what is inside says that the file was made for newer software, and takes nothing: it would be a station to which the
+the content reports that the file was made for newer software, and takes nothing: the station would be one to which the
 county can answer nothing.
 
-What stands beside in the clear is compared with what is inside: nobody can give a sealed identity another number,
-region or village.
+The unencrypted fields beside the seal are compared with the sealed ones: no sealed identity can be given another
+number, region or village.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _TEXT: Final = re.compile(
 VERSION: Final = 1
 _VERSION_WITH_WIFI: Final = 2
 _VERSION_WITH_PIN_SECRET: Final = 3
-FOLDER: Final = "station-identities"  # What the county makes and a person copies to a stick as a whole
+FOLDER: Final = "station-identities"  # Made by the county, and copied to a stick as a whole
 CLEAR: Final = "identity.toml"
 SEALED: Final = re.compile(r"identity-(S[0-9]{4})\.toml")
 MAX_VILLAGE_LENGTH: Final = 40
@@ -64,7 +64,7 @@ class BadIdentity(ValueError):
 
 
 class RenamedIdentity(BadIdentity):
-    """It lies under the name of another station."""
+    """It is stored under the name of another station."""
 
 
 class UnsupportedVersion(BadIdentity):
@@ -72,12 +72,12 @@ class UnsupportedVersion(BadIdentity):
 
 
 class WrongCode(ValueError):
-    """The code opens another identity, or this one was changed: the two cannot be told apart."""
+    """The code opens another identity, or this one was changed: the two cannot be distinguished."""
 
 
 class StationIdentity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What makes a machine one certain station. Certificates and key are PEM; ``authority`` signed the broker's
-    certificate, "" stands for the authorities of the operating system. ``photos``, ``updates`` and ``county_key`` are
+    certificate, "" means the authorities of the operating system. ``photos``, ``updates`` and ``county_key`` are
     written into the settings of these names unless they are "". ``wifi_password`` is "" for an open network,
     ``pin_secret`` 64 hexadecimal digits, or "" where the county answers no forgotten PIN. Raises ValueError.
     """
@@ -249,12 +249,12 @@ _MACHINE: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class BadClaim(ValueError):
-    """The mark cannot be read: somebody has taken the identity, and nobody can tell who."""
+    """The mark cannot be read: the identity was taken, and the machine is unknown."""
 
 
 class ClaimMark(msgspec.Struct, frozen=True):
-    """``machine`` is the SHA-256 of the machine's own random number; ``claimed_at`` what its clock said, which may be
-    wrong on a new box. Fields of later versions are passed over. Raises ValueError.
+    """``machine`` is the SHA-256 of the machine's own random number; ``claimed_at`` the time of its clock, which may be
+    wrong on a new box. Fields of later versions are ignored. Raises ValueError.
     """
 
     station: str

@@ -61,7 +61,7 @@ class CameraDraft(DraftPart, frozen=True):
 class BrokerDraft(DraftPart, frozen=True):
     """``account``: how the station proves itself, ``none``, ``certificate`` or ``password``; the files go with it.
 
-    ``photos`` and ``updates``: where the sorting center has them, as far as an identity says so.
+    ``photos`` and ``updates``: the sorting center's addresses for them, as far as an identity contains them.
     """
 
     scheme: Literal["mqtts", "mqtt"]

@@ -23,7 +23,7 @@ from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.protocols.printers.page_setup import StreamLanguage
 from kiosk.station.screen import ScreenGeometry
 
-# Stands for the reason why there is no first backup yet: the station has worked before, and its backup is large.
+# Replaces the reason why there is no first backup yet: the station has worked before, and its backup is large.
 BACKUP_AT_NIGHT: Final = "at_night"
 
 _FAULTS: Final = (
@@ -57,7 +57,7 @@ def fault_text(error: BaseException | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One tile. Words people read are text ids, names of devices and formats are plain text. ``makers`` stand above the
+    """One tile. Words to read are text ids, names of devices and formats are plain text. ``makers`` are shown above the
     label, which is then small.
     """
 
@@ -134,18 +134,18 @@ class WizardView:
     recovery_refused: Refused | None = None
 
 
-# The code does not open it; too many did not; nobody can use it; another machine has it; it lies nowhere; this machine
+# The code does not open it; too many did not; it is unusable; another machine has it; it is on no medium; this machine
 # is another station.
 IdentityRefusal = Literal["wrong", "wait", "damaged", "claimed", "gone", "other"]
-# What is behind `damaged` and `failed`, as far as a technician can do something about it: the file cannot be read; it
-# was renamed; it was made for other software; its certificate is no station's of this number; its key is not that of
-# the certificate; the stick cannot be written; this machine cannot keep it; nobody answers.
+# The cause of `damaged` and `failed`, as far as a technician can do something about it: the file cannot be read; it was
+# renamed; it was made for other software; its certificate is no station's of this number; its key is not that of the
+# certificate; the stick cannot be written; this machine cannot keep it; the helper does not answer.
 IdentityWhy = Literal["file", "renamed", "software", "certificate", "key", "stick", "machine", "silent"]
 
 
 @dataclass(frozen=True, slots=True)
 class OfferedIdentity:
-    """One that lies on a medium; ``sealed``: a code opens it."""
+    """One on a medium; ``sealed``: a code opens it."""
 
     station: str
     region: str
@@ -221,10 +221,10 @@ class FirstStartMachine(Protocol):
 
 
 # The digits do not open the kit; too many did not; the kit cannot be used; it brings what only an administrator may put
-# in place; the county has not opened it; it is of another county; kit or backup are of newer software; there is none;
-# there is none; nobody can use the backup; the letter is missing or was the last one; the stick was pulled; the card is
-# full; this machine is another station; the card is set up; the station is being put back at this moment; that was cut
-# off; the card or its helper failed.
+# in place; the county has not opened it; it is of another county; kit or backup are of newer software; no kit; no
+# backup; the backup is damaged; no key here opens it; the letter is missing or was the last one; the stick was pulled;
+# the card is full; this machine is another station; the card is set up; the station is being put back at this moment;
+# that was cut off; the card or its helper failed.
 RecoveryRefusal = Literal[
     "wrong",
     "wait",
@@ -246,7 +246,7 @@ RecoveryRefusal = Literal[
     "cut",
     "failed",
 ]
-RecoveryWhy = Literal["machine", "silent"]  # Behind `failed`: this machine cannot keep it; nobody answers
+RecoveryWhy = Literal["machine", "silent"]  # Behind `failed`: this machine cannot keep it; no answer
 # What is missing before a station can be put back: nothing; its kit; its backup; its kit is there, but locked as the
 # station wrote it.
 Lacks = Literal["", "kit", "backup", "opening"]
@@ -254,8 +254,8 @@ Lacks = Literal["", "kit", "backup", "opening"]
 
 @dataclass(frozen=True, slots=True)
 class OfferedRecovery:
-    """A station of which a kit or a backup lies on a medium. ``made_on`` is the day of its newest backup, as the
-    station's clock had it: 2026-11-27, or "" when that cannot be read here.
+    """A station with a kit or a backup on a medium. ``made_on`` is the day of its newest backup, by the station's
+    clock: 2026-11-27, or "" when that cannot be read here.
     """
 
     station: str

@@ -21,12 +21,12 @@ _MEMBER = "M-"
 
 @dataclass(frozen=True, slots=True)
 class GoodsLabel(Paper):
-    """What the labels of a bag and of a crate say. Mass in grams; ``date`` as "2026-11-25", None while the clock is
-    unset. Raises DocumentProblem.
+    """The content of the labels of a bag and of a crate. Mass in grams; ``date`` as "2026-11-25", None while the clock
+    is unset. Raises DocumentProblem.
 
     ``producer`` is a member number or the village shop, ``seller`` a shop name; ``harvest`` is "2026" or "2026-09".
     ``gs1`` is a bracketed element string, ``link`` a Digital Link. ``copy_no`` counts reprints; 0 beside ``copy`` means
-    that nobody counted.
+    that they were not counted.
     """
 
     goods_ug: str
@@ -71,9 +71,9 @@ class BagLabel(GoodsLabel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrateLabel(GoodsLabel):
-    """A crate or pallet of one lot, 100 x 150 mm. The bars say ``code``, or the 18 digits of ``sscc`` where it has one.
+    """A crate or pallet of one lot, 100 x 150 mm. The bars encode ``code``, or the 18 digits of ``sscc`` if it has one.
 
-    ``gross_g`` and ``bags`` are 0 when nobody weighed or counted.
+    ``gross_g`` and ``bags`` are 0 when not weighed or counted.
     """
 
     code: str

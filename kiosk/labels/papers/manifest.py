@@ -85,7 +85,7 @@ def render_manifest(data: ManifestDocument, head: PrintHead) -> Raster:
     strip.rule()
     _rows(strip, data, layout.rows)
     strip.rule()
-    weight = f" · {kg_text(data.net_g)}" if data.net_g else ""  # nobody weighs parcels
+    weight = f" · {kg_text(data.net_g)}" if data.net_g else ""  # parcels are not weighed
     fact(strip, paper_text("total"), f"{len(data.rows)} · {data.items}{weight}", "total")
     if sheets > 1:
         fact(strip, paper_text("sheet"), f"{data.sheet}/{sheets}")

@@ -26,7 +26,7 @@ _CODE: Final = re.compile(r"[0-9]{6}")
 
 @dataclass(frozen=True, slots=True)
 class StatementRow:
-    """A receipt, grams and fen; ``date`` None where nobody knows it."""
+    """A receipt, grams and fen; ``date`` None when unknown."""
 
     receipt: str
     date: str | None

@@ -26,7 +26,7 @@ _WIDE, _WIDER = "\u00a0", "\u00a0\u00a0\u00a0"
 
 @dataclass(frozen=True, slots=True)
 class ParcelLabel(Paper):
-    """What is stuck on a parcel: where it stands. No pickup code, no name: everyone in the shop can read it.
+    """The label on a parcel: its place on the shelf. No pickup code, no name: everyone in the shop can read it.
 
     ``code`` is the internal code of the shelf slot (type H); ``date`` the day it arrived. Raises DocumentProblem.
     """

@@ -53,7 +53,7 @@ def ruler(width: int, per_mm: int) -> Image.Image:
 CALIBRATION = "calibration"  # The sample that is no label of the station: the stock in the printer is judged by it
 
 DENSITY = ("CAL1", "CAL2", "CAL3")
-# Left, top, width and height of the first code; the others stand below it.
+# Left, top, width and height of the first code; the others are below it.
 _STRIP_MM, _STRIP_STEP_MM = (2, 19.5, 44, 5), 6
 
 # Three dots at 203 dpi: a dot more or less is what a wrong density does, and a scanner just bears it.

@@ -74,13 +74,13 @@ class UnsignedSlip:
 class ReceiptDocument(Paper):
     """One intake. ``party`` is a member number or "non_member"; ``time`` as "14:32"; totals are sums of the lines.
 
-    ``certificate`` is kind and reference, or "none" with the reason ("none: own use"). ``scale_marks`` are the words of
-    what the scale was not worth when this was weighed, worst first; ``counters`` its event counters as "3-12-5" (scale
-    profile, tare library, clock), ``scale_no`` the serial number on its plate, ``verified_until`` the date on its seal.
-    ``head`` is the hash of the last event of the journal; a ``void`` receipt is printed only to show that it is void.
-    ``copy_no`` counts reprints; 0 beside ``copy`` means that nobody counted. ``payment_*`` say when and how one is
-    paid, in the words of the county. ``slip``: what is signed when it is printed, None in a county without such codes;
-    ``signed_code`` says it then, and stays empty where that failed. Raises DocumentProblem.
+    ``certificate`` is kind and reference, or "none" with the reason ("none: own use"). ``scale_marks`` are the values
+    of ``ScaleMark`` at this weighing, worst first; ``counters`` its event counters as "3-12-5" (scale profile, tare
+    library, clock), ``scale_no`` the serial number on its plate, ``verified_until`` the date on its seal. ``head`` is
+    the hash of the last event of the journal; a ``void`` receipt is printed only to show that it is void. ``copy_no``
+    counts reprints; 0 beside ``copy`` means that they were not counted. ``payment_*`` state when and how it is paid, in
+    the words of the county. ``slip``: what is signed at printing, None in a county without such codes; ``signed_code``
+    is the signed text, empty where signing failed. Raises DocumentProblem.
     """
 
     village: str
@@ -133,7 +133,7 @@ def render_receipt(data: ReceiptDocument, head: PrintHead) -> Raster:
         mark(strip, paper_text("void"))
         strip.gap(0.5)
     copy_mark(strip, data.copy, data.copy_no)
-    for word in data.scale_marks:  # the worst two white on black; a word of a newer station stands as it is
+    for word in data.scale_marks:  # the worst two white on black; a newer station's word is printed as it is
         text = paper_texts().get(f"scale_{word}", PaperText(word, word, word))
         _framed(strip, PaperText(clean(text.ug), clean(text.zh), clean(text.en)), inverted=word in _WORST)
     fact(strip, paper_text("receipt"), data.receipt, "number")

@@ -1,4 +1,4 @@
-"""Sample data of every label that may have a layout of its own."""
+"""Sample data of every label that may have a separate layout."""
 
 from __future__ import annotations
 

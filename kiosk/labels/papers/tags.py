@@ -14,9 +14,9 @@ from kiosk.labels.typesetting.shaping import clean, isolate, isolate_name
 
 @dataclass(frozen=True, slots=True)
 class MemberCard(Paper):
-    """What a member shows instead of saying a number. No name and no telephone: a lost card tells nobody whose it is.
+    """A card that a member shows instead of stating a number. No name and no telephone: a lost card identifies no one.
 
-    ``member`` is the number people say, ``code`` its internal code (type P); ``date`` the day of issue.
+    ``member`` is the number that members state, ``code`` its internal code (type P); ``date`` the day of issue.
     """
 
     member: str

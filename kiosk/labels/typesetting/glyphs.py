@@ -1,4 +1,4 @@
-"""Which signs no font of the papers has: they are printed as a box, and somebody is told."""
+"""Signs that no font of the papers has: they are printed as a box, and reported as warnings."""
 
 from __future__ import annotations
 

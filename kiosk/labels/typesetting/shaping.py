@@ -1,7 +1,7 @@
-"""From a line of text to the runs that are drawn: which script, which direction, in which order on the paper.
+"""From a line of text to the runs that are drawn: their script, their direction, their order on the paper.
 
 Pillow shapes and orders within one font; a label line has up to three. So a line is cut into runs of one direction and
-one font here, and FriBidi says in which order they stand.
+one font here, and FriBidi determines their order.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LIBRARY = "libfribidi.so.0"
 # FRIBIDI_PAR_LTR and FRIBIDI_PAR_RTL: a line has the direction its place on the paper gives it, never its own.
 _LEFT_TO_RIGHT, _RIGHT_TO_LEFT = 0x110, 0x111
 
-# What may stand behind the last sign of a line and belongs to none of its runs: spaces and the marks of isolates.
+# What may follow the last sign of a line and belongs to none of its runs: spaces and the marks of isolates.
 _TRAILING = " \u2066\u2067\u2068\u2069"
 
 _Level = ctypes.c_int8

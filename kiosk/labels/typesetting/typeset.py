@@ -36,7 +36,7 @@ _BREAKABLE = re.compile(rf"[{LRI}{FSI}][^{PDI}]*{PDI}\s*|[\u2e80-\u9fff]\s*|[^\s
 
 
 class Align(StrEnum):
-    """Where a line stands in its box; physical sides of the paper, not reading directions."""
+    """The position of a line in its box; physical sides of the paper, not reading directions."""
 
     LEFT = "left"
     CENTER = "center"

@@ -31,7 +31,7 @@ MAX_NUMBER: Final = 2**31 - 1
 
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Counting = Annotated[int, msgspec.Meta(ge=1, le=MAX_NUMBER)]
-# RFC 3339 in UTC, whole seconds. A document of another century is a clock that was not set, or somebody's joke.
+# RFC 3339 in UTC, whole seconds. A document of another century comes from an unset clock, or is a joke.
 Time = Annotated[str, msgspec.Meta(pattern=r"^20[2-8][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z\Z")]
 Certificate = Annotated[str, msgspec.Meta(max_length=4096)]
 Signature = Annotated[str, msgspec.Meta(max_length=100)]
@@ -40,7 +40,7 @@ PART_NAMES: Final = (
     *("keys", "voids", "checkpoints"),
 )
 
-FOLDER: Final = "station-configuration"  # On a stick; a folder of each station's number lies in it
+FOLDER: Final = "station-configuration"  # On a stick; it holds a folder for each station's number
 DOCUMENT: Final = "document.json"  # Beside it ``{sha256}.json`` for each part
 INBOX: Final = "configuration"  # In the station's data folder: the same files, the document written last
 
@@ -112,7 +112,7 @@ class ConfigurationDocument(CountyMessage, frozen=True, forbid_unknown_fields=Tr
             raise ValueError(f"its parts are larger than {MAX_PARTS_BYTES} bytes together")
 
 
-# With the module: two threads that are the first to have msgspec look at a type make it crash (0.22).
+# Made at import: two threads that make msgspec inspect a type for the first time make it crash (0.22).
 _PREBUILT_DECODER: Final = msgspec.json.Decoder(ConfigurationDocument)
 
 
@@ -153,7 +153,7 @@ def parse_message(payload: bytes) -> ConfigurationMessage:
 
 
 class ClerkRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A person of the station; who is not in the list does not work there any more."""
+    """A person of the station; anyone missing from the list no longer works there."""
 
     number: Annotated[str, msgspec.Meta(pattern=r"^(?!0+$)([0-9]{2}|[1-9][0-9]{2,3})\Z")]
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
@@ -203,8 +203,8 @@ class LayoutsPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class CountySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What a county sets for its stations; None leaves what the station's own settings say.
 
-    The texts stand on every receipt: when and how one is paid. ``phone``: whom to call. ``slip_host``: the name under
-    which telephones find the county's page of signed slips; without it no receipt has a signed code.
+    The texts are on every receipt: when and how payment is made. ``phone``: the number to call. ``slip_host``: the name
+    under which telephones find the county's page of signed slips; without it no receipt has a signed code.
     """
 
     payment_ug: Annotated[str, msgspec.Meta(max_length=120)] | None = None

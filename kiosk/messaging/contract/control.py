@@ -14,7 +14,7 @@ MAX_GAPS: Final = 100
 # In one list of a status, by the first centers that read them; a row that is well costs about 20 bytes.
 MAX_DOCTOR_ROWS: Final = 24
 MAX_STATUS_ROWS: Final = 2 * MAX_DOCTOR_ROWS  # In both lists, so that all of them cost less than an intake
-# More than fit are told in the next acknowledgement; the lists are information, `upto` alone decides.
+# More than fit are reported in the next acknowledgement; the lists are information, `upto` alone decides.
 MAX_QUARANTINED: Final = 1000
 
 # Python's "$" also matches before a last line end, which (?!\n) forbids; "\Z" would be no pattern of JSON Schema.
@@ -120,7 +120,7 @@ class Resend(msgspec.Struct, frozen=True):
 
 
 AnyControl = Hello | Status | Ack | Resend
-# With the module: two threads that are the first to have msgspec look at a type make it crash (0.22).
+# Made at import: two threads that make msgspec inspect a type for the first time make it crash (0.22).
 _PREBUILT_DECODERS: Final = tuple(msgspec.json.Decoder(kind) for kind in (Hello, Status, Ack, Resend))
 Control = TypeVar("Control", bound=AnyControl)
 

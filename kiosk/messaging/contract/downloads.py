@@ -15,9 +15,9 @@ _RANGE: Final = re.compile(r"bytes=([0-9]{1,10})-([0-9]{1,10})")
 
 @dataclass(frozen=True, slots=True)
 class DownloadPath:
-    """Of a station the list of its updates or its newest document, or one bundle or part that is named there.
+    """For a station: the list of its updates or its newest document, or one bundle or part named there.
 
-    ``kind``: UPDATES or CONFIGURATION, the first word of the path. Raises ValueError for parts that are none.
+    ``kind``: UPDATES or CONFIGURATION, the first word of the path. Raises ValueError for invalid parts.
     """
 
     kind: str

@@ -23,14 +23,14 @@ ZERO_HASH: Final = "0" * 64  # `prevhash` of the first event of an epoch
 # Every type this software knows, by its name on the wire.
 EVENT_TYPES: Final[Mapping[str, type[EventData]]] = {cls.TYPE: cls for cls in EVENT_CLASSES}
 
-# With the module: two threads that are the first to have msgspec look at a type make it crash (0.22).
+# Made at import: two threads that make msgspec inspect a type for the first time make it crash (0.22).
 _PREBUILT_DECODERS: Final = tuple(msgspec.json.Decoder(cls) for cls in EVENT_TYPES.values())
 _Data = TypeVar("_Data", bound=EventData)
 
 # `station.{object}.{verb}.{version}`: the feed makes topic levels of its parts.
 TYPE_PATTERN: Final = r"station\.[a-z]{1,32}\.[a-z]{1,32}\.v[0-9]{1,4}"
 
-# Without these nobody can say which event this is.
+# Without these an event cannot be identified.
 IDENTITY_PATTERNS: Final[Mapping[str, str]] = {
     "specversion": r"1\.0",
     "id": r"[0-9a-f]{16}-[1-9][0-9]{0,9}",

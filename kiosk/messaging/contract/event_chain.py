@@ -16,7 +16,7 @@ from kiosk.messaging.contract.event_signature import message_of, parse_signature
 from kiosk.messaging.contract.public_keys import KeyRing, signer_of
 from kiosk.messaging.contract.strict_json import StrictJsonError, canonical_parsed, read, read_canonical
 
-# What a fault of each means stands in docs/papers.md.
+# docs/papers.md explains what a fault of each means.
 EVENT_CHECKS: Final = (
     *("readable", "hash", "order", "chain", "key_known", "signature", "key_state"),
     *("numbers", "covered", "body"),
@@ -25,7 +25,7 @@ _MAX_STREAMS: Final = 50_000  # Stations' epochs; a county of two hundred statio
 
 
 class NamedCheck(NamedTuple):
-    """``what`` and ``event`` say more of one that failed, and nothing of one that did not."""
+    """``what`` and ``event`` give details of a failed check; they are empty for one that passed."""
 
     name: str
     ok: bool
@@ -50,7 +50,7 @@ class _Stream:
     """
 
     upto: int = 0
-    head: str = ZERO_HASH  # "" for one that nobody can know
+    head: str = ZERO_HASH  # "" when it cannot be known
     has_key: bool = False
     unsigned: EventsCovered | None = None
 

@@ -1,9 +1,9 @@
 """The fast path of reading: an event of a known type, byte for byte as a station of this version writes it.
 
 One pattern over the whole text holds every rule of the envelope, with its attributes in the order of RFC 8785, 3.2.3,
-and nothing in them that JSON would escape. Of the data, a reader of just their type reads no more than what a writer of
-it gives back: no other key, none twice, no space, no fraction, no integer that some reader does not keep. What is not
-so is not wrong: the way of all others judges it, and gives the same where both take an event.
+and nothing in them that JSON would escape. Of the data, a reader for just their type accepts only what its writer
+produces: no other key, none twice, no space, no fraction, no integer that some reader does not keep. Anything else is
+not wrong: the general path judges it, with the same result where both accept an event.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ from kiosk.messaging.contract.strict_json import MAX_INTEGER
 _OPTIONAL: Final = frozenset(OPTIONAL_PATTERNS)
 _SIGNATURE_START: Final = len(',"signature":"')
 
-# Instead of the attribute's own pattern: where it must be the same as another one, where the own one would let through
-# what JSON escapes, and where that one looks for the end of the text.
+# Instead of the attribute's own pattern: where it must equal another attribute, where its own pattern would accept what
+# JSON escapes, and where that pattern looks for the end of the text.
 _PATTERN_OVERRIDES: Final[Mapping[str, str]] = {
     "id": r"(?P=epoch)-(?P<seq>[1-9][0-9]{0,9})",
     "source": r"/stations/(?P<station>S[0-9]{4})",
@@ -61,7 +61,7 @@ def _event_pattern() -> str:
     }
     members["seq"] = '"seq":(?P=seq)'
     members["data"] = r'"data":(?P<data>\{.*\})'
-    # The first name is none of the optional ones: a comma stands before each of these.
+    # The first name is not an optional one: each of those has a comma before it.
     parts = [f"(?:,{text})?" if name in _OPTIONAL else f",{text}" for name, text in sorted(members.items())]
     return r"\{" + "".join(parts)[1:] + r"\}"
 

@@ -1,6 +1,6 @@
 """The Merkle tree of RFC 9162, section 2.1: hashes, and the proofs that a leaf is in it and that it only grew.
 
-Pure: whoever has the hashes of complete subtrees, in memory or in a table, makes proofs with `inclusion_path` and
+Pure: a caller that has the hashes of complete subtrees, in memory or in a table, makes proofs with `inclusion_path` and
 `consistency_path`. Ranges are ``[start, end)`` in leaves; a complete subtree starts at a multiple of its size, which is
 a power of two.
 """

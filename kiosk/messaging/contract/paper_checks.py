@@ -35,8 +35,8 @@ from kiosk.messaging.contract.slip import (
 _SIGNATURE_LINE: Final = "\n\n\N{EM DASH} "
 _PAPER: Final = re.compile(r"https?://[^#]{1,60}/s#")
 
-# What a failed check makes of the file; of several the first verdict in this order counts. `changed` accuses: it says
-# that this is not what was signed, logged or linked. The others say that nobody can vouch for it.
+# The verdict of a failed check on the file; of several the first in this order counts. `changed` accuses: this is not
+# what was signed, logged or linked. The others mean that it cannot be vouched for.
 _VERDICTS: Final[Mapping[str, frozenset[str]]] = {
     "unreadable": frozenset({"form", "canonical"}),
     "changed": frozenset(
@@ -61,7 +61,7 @@ _VERDICTS: Final[Mapping[str, frozenset[str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class CheckedFile:
-    """``kind`` is None for what cannot be told. ``says``: what is signed or proven, to compare by eye."""
+    """``kind`` is None when it cannot be determined. ``says``: what is signed or proven, to compare by eye."""
 
     kind: str | None
     checks: list[NamedCheck]

@@ -21,7 +21,7 @@ _RANGE: Final = re.compile(r"bytes ([0-9]{1,10})-([0-9]{1,10})/([0-9]{1,10})")
 
 @dataclass(frozen=True, slots=True)
 class PictureName:
-    """Which picture of which station; raises ValueError for parts that are none."""
+    """Which picture of which station; raises ValueError for invalid parts."""
 
     region: str
     station: str

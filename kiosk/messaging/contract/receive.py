@@ -1,4 +1,4 @@
-"""From bytes off the wire to an event that can be kept: refuse what nobody can attribute, quarantine the rest."""
+"""From received bytes to an event that can be kept: refuse what cannot be attributed, quarantine the rest."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from kiosk.messaging.contract.strict_json import StrictJsonError, canonical, can
 MAX_BATCH_EVENTS: Final = 100
 MAX_BATCH_BYTES: Final = 1024 * 1024  # Inflated. One event more than fits is another batch.
 
-# Of an event of a known type, in keys that nobody here knows. Software that is newer tells a few words more of what it
-# tells already, of each of two hundred bags perhaps; for anything else it has another type.
+# For unknown keys in an event of a known type. Newer software adds a few words to what it already reports, perhaps for
+# each of two hundred bags; for anything else it has another type.
 MAX_UNKNOWN_BYTES: Final = 16 * 1024
 
 _SPLITTER: Final = msgspec.json.Decoder(list[msgspec.Raw])

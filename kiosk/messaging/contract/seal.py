@@ -56,9 +56,9 @@ class OutboxCounts:
 
 @dataclass(frozen=True, slots=True)
 class EarlierEpoch:
-    """A former life of the database: its last number, and up to where the sorting center had it when it ended.
+    """An earlier epoch of the database: its last number, and up to where the sorting center had it when it ended.
 
-    What is above ``acked_upto`` was told again in the epoch after it.
+    What is above ``acked_upto`` was reissued in the epoch after it.
     """
 
     epoch: str
@@ -68,8 +68,8 @@ class EarlierEpoch:
 
 @dataclass(frozen=True, slots=True)
 class EventSource:
-    """Who tells it. ``metrology`` names the legally relevant software, "" where nobody has said; ``region`` is the
-    station's, "" to leave it to the topic. ``sign`` makes the attribute ``signature`` of a hash, "" while it cannot.
+    """The sender. ``metrology`` names the legally relevant software, "" when unknown; ``region`` is the station's, ""
+    to leave it to the topic. ``sign`` makes the attribute ``signature`` of a hash, "" while it cannot.
     """
 
     station: str
@@ -81,7 +81,7 @@ class EventSource:
 
 @dataclass(frozen=True, slots=True)
 class JournalPosition:
-    """Where it stands. ``prevhash`` is the ``sha256`` of the event before it in this epoch, ZERO_HASH for seq 1;
+    """An event's place. ``prevhash`` is the ``sha256`` of the event before it in this epoch, ZERO_HASH for seq 1;
     ``reissued`` is the ``{epoch}-{seq}`` an event had before its database started a new epoch.
     """
 

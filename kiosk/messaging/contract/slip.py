@@ -2,7 +2,7 @@
 
 Digits, because a QR code holds three and a third of a byte's worth of them in ten bits, and nothing after ``#`` leaves
 a telephone. The payload is one CBOR array, its version and type first, in the order of `_payload` for a receipt and of
-`_statement_payload` for the strip of what a member brought. The array is not tagged; algorithm (EdDSA) and key id stand
+`_statement_payload` for the strip of what a member brought. The array is not tagged; algorithm (EdDSA) and key id are
 in the protected header, so they are signed, too.
 """
 

@@ -29,9 +29,9 @@ _Day = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}-[01][0-9]-[0-3][0-9]\Z")]
 
 
 class StatementLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A receipt: grams, fen per kg (0 where it is not known), fen. ``event`` is the hash of its event.
+    """A receipt: grams, fen per kg (0 where unknown), fen. ``event`` is the hash of its event.
 
-    ``day``: that of its arrival where nobody knows its own (``day_known``).
+    ``day``: that of its arrival where its own is unknown (``day_known``).
     """
 
     receipt: str
@@ -85,7 +85,7 @@ def check_statement(content: bytes, keys: PublicKeys) -> list[tuple[str, bool]]:
     try:
         raw = read(content, max_bytes=MAX_BYTES)
         found = msgspec.convert(raw, StatementFile)
-        if msgspec.to_builtins(found) != raw:  # something is left out, or is there that nobody signs
+        if msgspec.to_builtins(found) != raw:  # something is missing, or present but unsigned
             return [("form", False)]
     except (StrictJsonError, msgspec.ValidationError):
         return [("form", False)]

@@ -1,6 +1,6 @@
-"""What a county may ask of one of its stations, signed: a report, a support bundle, a look for updates. No shell.
+"""What a county may request of one of its stations, signed: a report, a support bundle, a check for updates. No shell.
 
-Nothing of a request is run, and no word of it becomes part of a path: its kind is looked up in a table of three.
+Nothing of a request is run, and none of its text becomes part of a path: its kind is looked up in a table of three.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ANSWERS: Final = "answers"  # In it the files that go to the county, each under 
 class RequestKind(StrEnum):
     REPORT = "report"  # What the doctor finds, as words
     BUNDLE = "bundle"  # The support bundle
-    UPDATE = "update"  # The relay asks for updates now; a person installs them, as ever
+    UPDATE = "update"  # The relay checks for updates now; a person installs them, as always
 
 
 class StationRequest(CountyMessage, frozen=True, forbid_unknown_fields=True):

@@ -29,7 +29,7 @@ class UpTopic(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """The topics of one station; raises BadIdentifier for ids that are none."""
+    """The topics of one station; raises BadIdentifier for invalid ids."""
 
     region: str
     station: str

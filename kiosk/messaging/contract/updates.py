@@ -1,6 +1,6 @@
 """How update bundles travel from the sorting center to stations: what both ends of the updates lane agree on.
 
-The list and the bytes are asked for below ``/updates/{station}``, on the port of the photos lane.
+The list and the bytes are requested below ``/updates/{station}``, on the port of the photos lane.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ _MAX_INBOUND_PACKET: Final = MAX_CONTROL_BYTES + 1024
 
 
 class BrokerFault(Exception):
-    """The broker cannot be used now; the text says why and what to look at."""
+    """The broker cannot be used now; the text says why and what to check."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLost:
-    """The connection is gone or was never granted; ``fault`` where the broker said something that can be mended.
+    """The connection is lost or was never granted; ``fault`` where the broker gave a reason that can be fixed.
     ``no_mqtt_5``: it was refused for the version of MQTT alone.
     """
 

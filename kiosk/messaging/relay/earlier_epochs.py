@@ -1,10 +1,10 @@
 """The earlier epochs of a database: a center back from a backup may lack events that it had acknowledged then.
 
-Only what it had acknowledged: the rest was told again in the epoch after. No I/O, no clock: time is passed in. Nothing
-is kept over a connection, as the center is asked again on the next one.
+Only what it had acknowledged: the rest was reissued in the epoch after. No I/O, no clock: time is passed in. Nothing is
+kept over a connection, as the center is asked again on the next one.
 
-Each question names the last event that was acknowledged. A center that says another hash there took the events of a
-machine with the same card after it had come back: what it lacks cannot be sent under its numbers any more.
+Each question names the last event that was acknowledged. A center that reports another hash there took the events of a
+machine with the same card after it had come back: what it lacks can no longer be sent under its numbers.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class ForkPoint:
             self.question = 0
             return SharedUpTo(min(self._same_upto, acked_upto))
         before = self.question
-        # Most often nothing is lost: all of it is asked for at once.
+        # Most often nothing is lost: the first question covers all of it.
         self.question = acked_upto if other_from > acked_upto else (self._same_upto + other_from) // 2
         return None if is_another or self.question == before else HashQuery(self.question)
 

@@ -27,19 +27,19 @@ class Tuning:
     connect_timeout_s: float = 20.0  # Above what a TLS handshake takes on a line of a few kbit/s
     # A line that is dead without a word is known after one and a half of these (MQTT 5.0, section 3.1.2.10).
     keepalive_s: int = 60
-    status_s: float = 60.0  # How often the status is told while nothing else does: a few bytes a minute
+    status_s: float = 60.0  # How often the status is sent without another cause: a few bytes a minute
 
 
 TUNING: Final = Tuning()
 
 
-# A ledger that came back from a backup is told only by the answer to a hello, and a village may weigh nothing for days.
-# Ten minutes cost a station some 40 kB a day, a county of 200 one small message every three seconds.
+# Only the answer to a hello shows that a ledger came back from a backup, and a village may weigh nothing for days. Ten
+# minutes cost a station some 40 kB a day, a county of 200 one small message every three seconds.
 HELLO_INTERVAL_S: Final = 600.0
 # No wait is shorter than this part of the longest: two hundred stations that connected together drift apart.
 _HELLO_SPREAD: Final = 0.6
-# RabbitMQ 4.0 that was killed may forget what a station that is back at once subscribes to, and everything but the
-# center's answers goes on working. A center that is away costs a station six to ten connections an hour.
+# A killed RabbitMQ 4.0 may forget the subscriptions of a station that is back at once, and everything but the center's
+# answers continues to work. A center that is away costs a station six to ten connections an hour.
 _SILENCE_S: Final = 600.0
 # No wait for an answer is shorter than this part of its whole: an answer takes its time, however the dice fall.
 _MIN_ANSWER_SHARE: Final = 0.3

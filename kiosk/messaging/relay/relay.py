@@ -73,6 +73,6 @@ class Relay:
         except BrokerFault as fault:
             self._log.write(str(fault), kind="broker")
         except Exception as error:
-            # A locked or full database, or a fault of ours: the next connection starts from the database anew.
+            # A locked or full database, or a fault of ours: the next connection starts again from the database.
             text = f"relaying is interrupted: {type(error).__name__}: {error}"
             self._log.write(text, kind="trouble", level=logging.ERROR)

@@ -45,10 +45,10 @@ CONTROL_CONTENT: Final = "application/json"
 _STATUS_SOON_S: Final = 3.0
 # Between two polls of what the doctor found; the doctor itself looks once a minute.
 DOCTOR_POLL_S: Final = 10.0
-_ESTIMATE_INTERVAL_S: Final = 10.0  # How often it is said how long the rest takes: the events that wait are read for it
-# So long after the last question about earlier epochs, or a fork, another generation may lead to the next one. Two
-# ledgers that answer one station in turn, or a broker that lies, would else keep it asking about twenty epochs without
-# end.
+_ESTIMATE_INTERVAL_S: Final = 10.0  # How often the remaining time is reported: the waiting events are read for it
+# So long after the last question about earlier epochs, or a fork, another generation may lead to the next one.
+# Otherwise two ledgers that answer one station in turn, or a broker that lies, would keep it asking about twenty epochs
+# without end.
 _QUERY_RETRY_S: Final = 60.0
 
 
@@ -311,7 +311,7 @@ class RelaySession:
         )
 
     def _on_ack(self, connection: BrokerConnection, ack: Ack) -> None:
-        # The other process may have begun an epoch since the last look: this answer is then not about the new one.
+        # The other process may have started an epoch since the last check: this answer is then not about the new one.
         self._follow_epoch(connection)
         if ack.epoch != self._epoch:
             self._on_earlier_ack(connection, ack)

@@ -1,4 +1,4 @@
-"""A channel's picture from a cut of the goods, or every reason why there is none."""
+"""A channel's picture from a cut of the goods, or every reason why it cannot be made."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ Mask: TypeAlias = NDArray[np.uint8]  # Rows x columns, 255 where it is so, else 
 WHITE: Final = 255
 # A pixel with a channel below this belongs to the goods. JPEG leaves 237 to 254 in the white right beside them.
 GOODS_BELOW: Final = 245
-# Nothing that belongs to the goods is farther from GOODS_BELOW; what is left there is of JPEG or of a shadow.
+# No part of the goods is farther from GOODS_BELOW; what remains there is from JPEG or a shadow.
 _CLEARED_PX: Final = 4
 # Along rows and columns, as every pixel is that is 20 or more away as the crow flies. A block of JPEG, which spreads
 # what an edge leaves, is 8 pixels wide in full color: it cannot reach there from what _CLEARED_PX has left.

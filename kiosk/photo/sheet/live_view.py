@@ -1,6 +1,6 @@
-"""One cheap look at the mat while goods are laid on it: a small picture of the interior, and what is plain to see.
+"""A quick check of the mat while goods are laid on it: a small picture of the interior, and what is plain to see.
 
-Who takes the shot is guided by it. The verdict is another matter: it is asked at full size, faces included.
+It guides the person who takes the shot. The verdict is separate: it is made at full size, faces included.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ LIVE_VIEW_WINDOW: Final = Window(
 )
 _STILL_LEVELS: Final = 2.0  # Mean difference to the look before, as for the motion of a burst
 _COLORED, _BRIGHTER, _BLACKER = 9.0, 6.0, -33.0  # As the cut-out has them for what is goods without a doubt
-_RIM_MM = 2  # Of the interior: a pixel of the edge is half of what lies beside it
+_RIM_MM = 2  # Of the interior: a pixel of the edge is half of what is beside it
 
 
 @dataclass(frozen=True, slots=True, eq=False)

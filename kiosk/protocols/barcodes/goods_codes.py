@@ -16,7 +16,7 @@ _EAN13_DIGITS: Final = 13
 
 @dataclass(frozen=True, slots=True)
 class BagSymbols:
-    """``gs1`` is a bracketed element string, ``link`` an address; "" is none."""
+    """``gs1`` is a bracketed element string, ``link`` an address; "" means none."""
 
     gs1: str = ""
     link: str = ""
@@ -24,7 +24,7 @@ class BagSymbols:
 
 @dataclass(frozen=True, slots=True)
 class CrateSymbols:
-    """``sscc`` has 18 digits; ``gs1`` is a bracketed element string that begins with it, ``link`` an address; "" is
+    """``sscc`` has 18 digits; ``gs1`` is a bracketed element string that begins with it, ``link`` an address; "" means
     none.
     """
 

@@ -1,10 +1,10 @@
 """A scanner in HID POS mode: its reports as codes (USB-IF, *HID Point of Sale Usage Tables* 1.02, usage page 0x8C).
 
-Pure: what the device says of itself, its reports and the time they came in; codes out.
+Pure: the device's description, its reports and the time they came in; codes out.
 
     | report id | bytes of data | AIM identifier, 3 | data, 56 as a rule | ... | bit: more of this code follows |
 
-Nothing of that is taken for granted but the meaning of each field: where it stands is read from the report descriptor.
+Only the meaning of each field is assumed: its place is read from the report descriptor.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from kiosk.protocols.barcodes.refusal import RefusedScan, ScanRefusal
 from kiosk.protocols.barcodes.scan import max_length_of
 
 MAX_DESCRIPTOR: Final = 4096  # Bytes; the kernel hands over no more (HID_MAX_DESCRIPTOR_SIZE)
-# Bytes. A report of a full-speed device has at most 64; a descriptor that speaks of megabytes is a hostile one.
+# Bytes. A report of a full-speed device has at most 64; a descriptor with megabytes is a hostile one.
 MAX_REPORT: Final = 1024
-# The parts of one code come within milliseconds of each other; after a longer rest the other half is missing.
+# The parts of one code come within milliseconds of each other; after a longer pause the other half is missing.
 MAX_GAP_S: Final = 1.0
 _MAX_DEPTH: Final = 16
 _MAX_USAGES: Final = 256
@@ -37,15 +37,15 @@ _LINE_ENDS: Final = b"\r\n\t"  # The suffix that a scanner's menu may put behind
 
 
 class BadDescriptor(ValueError):
-    """Not a scanner in HID POS mode; the text says why."""
+    """Not a scanner in HID POS mode; the text gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReportLayout:
-    """Where the fields of the report with scanned data stand; places are bytes from the report's beginning.
+    """Where the fields of the report with scanned data are; places are bytes from the report's beginning.
 
-    ``sizes`` has the bytes of every input report by its number, 0 standing for reports without numbers. ``identifier``
-    is None where the device sends none. ``more`` is the byte and the bit, None where a code is never parted.
+    ``sizes`` has the bytes of every input report by its number, 0 for reports without numbers. ``identifier`` is None
+    where the device sends none. ``more`` is the byte and the bit, None where a code is never split.
     """
 
     sizes: Mapping[int, int]
@@ -200,7 +200,7 @@ class _DescriptorParser:
         end = self._ends[now.number] = at + now.bits * now.count
         if end > MAX_REPORT * 8:
             raise BadDescriptor(f"its description speaks of a report of more than {MAX_REPORT} bytes")
-        if flags & 0x01 or not self._usages:  # a constant, or nobody knows what
+        if flags & 0x01 or not self._usages:  # a constant, or unknown
             return
         usages = self._usages[: now.count]
         for place, usage in enumerate(usages):
@@ -223,10 +223,10 @@ class _DescriptorParser:
 
 
 class ReportDecoder:
-    """Feed it what was read from the device, in pieces of any size; a read of the kernel's is one whole report.
+    """Feed it the bytes read from the device, in pieces of any size; one read from the kernel is one whole report.
 
-    Half a code is never a code: what is lost, late, cut or of two codes refuses all of it, up to the report that says
-    that no more follows.
+    Half a code is never a code: a part that is lost, late, cut or of two codes refuses all of it, up to the report
+    without the bit for more.
     """
 
     def __init__(self, layout: ReportLayout) -> None:
@@ -275,7 +275,7 @@ class ReportDecoder:
         self._in_progress, self._newest_at = True, at
         self._take(report)
         if self._refused and self._refused.word is ScanRefusal.TOO_LONG and not self._reported:
-            # It may never end: this is told now, and not again at its end.
+            # It may never end: it is reported now, and not again at its end.
             self._reported = True
             yield HidScan(b"", self._refused)
         more = self._layout.more

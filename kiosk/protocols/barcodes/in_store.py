@@ -1,8 +1,8 @@
 """Numbers that mean something in one shop only: goods and their weight or price, as a scale prints them.
 
 No layout is common to all shops: the prefixes 02, 04 and 20 to 29 are each country's and each shop's own (GS1 General
-Specifications 2.1.12). A layout is therefore a row that somebody sets. Thirteen digits are an EAN-13; eighteen digits,
-with weight and price, a Code 128 as scales in China print it. Such numbers must not leave the shop.
+Specifications 2.1.12). So each layout has to be set. Thirteen digits are an EAN-13; eighteen digits, with weight and
+price, a Code 128 as scales in China print it. Such numbers must not leave the shop.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _FIVE_MINUS: Final = (0, 5, 9, 4, 8, 3, 7, 2, 6, 1)
 
 
 class BadLayout(ValueError):
-    """The text says what is wrong with the layout, or what it has no place for."""
+    """The text names what is wrong with the layout, or what it has no place for."""
 
 
 @dataclass(frozen=True, slots=True)
 class InStoreNumber:
-    """What the label has no field for is None. Weight and price are claims, never a weighing or a price of ours."""
+    """A value without a field on the label is None. Weight and price are claims, never a weighing or price of ours."""
 
     item: str
     weight_g: int | None

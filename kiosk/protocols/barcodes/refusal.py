@@ -1,4 +1,4 @@
-"""Why a scan is dropped before anybody may look at what it says."""
+"""Why a scan is dropped before its content is interpreted."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ class ScanRefusal(StrEnum):
     """Words that the screens have a sentence for."""
 
     CONTROL = "control"  # It presses a key that is no character, or holds a control character
-    # Digits of another script, invisible characters, a direction override: nothing of that is in any code.
+    # Digits of another script, invisible characters, a direction override: no code contains them.
     NOT_ASCII = "scan_not_ascii"
     TOO_LONG = "scan_too_long"
     HALF = "scan_half"  # A part is missing, came late, or belongs to another code
-    TOO_FAST = "scan_too_fast"  # More scans than a hand can make
+    TOO_FAST = "scan_too_fast"  # More scans than a clerk can make
     SECOND_KEYBOARD = "scan_second_keyboard"
     NO_CODE = "camera_saw_no_code"
     NO_PICTURE = "camera_failed"
@@ -22,7 +22,7 @@ class ScanRefusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RefusedScan:
-    """``why`` is for the log and says nothing of what was scanned."""
+    """``why`` is for the log and contains no scanned text."""
 
     word: ScanRefusal
     why: str

@@ -1,7 +1,7 @@
-"""What one scan is. Everything a scanner sends is text from a stranger until a row here says otherwise.
+"""What one scan is. Everything a scanner sends is untrusted text until a row here identifies it.
 
 The order is the rule: what could press a key or hide is refused first; then the symbology decides, where the scanner
-names it; then the codes of these stations and GS1 links; then what strangers show; then waybills; what is left is text.
+names it; then the codes of these stations and GS1 links; then foreign codes; then waybills; all else is text.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from kiosk.protocols.barcodes.waybills import Waybill, foreign_code_kind, identi
 _BIDI: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 # General categories of what is not seen, or only on top of another character.
 _HIDDEN: Final = frozenset({"Cf", "Zl", "Zp", "Mn", "Me", "Cs", "Co", "Cn"})
-# Letters, hyphens and strokes that no eye tells from ASCII (Unicode Technical Standard 39, single characters).
+# Letters, hyphens and strokes that look like ASCII (Unicode Technical Standard 39, single characters).
 _CONFUSABLES: Final = frozenset("АВСЕНІЈКМОРԚЅТԜХҮавсеһіјкмоԛрѕтԝхуӏΑΒΕΖΗΙΚΜΝΟΡΤΥΧαικνορτυχϲϳՕօԁցհՍս‐‑‒–—−⁄∕")
 
 
-# All codes are ASCII. A text that only looks like one is refused by the reason, never put right: whoever made it with
-# the letters of another script made it to be taken for something.
+# All codes are ASCII. A text that only looks like one is refused with the reason and never corrected: letters of
+# another script are used to deceive.
 def text_fault(text: str, allowed: str = "") -> str | None:
     """Return ``control``, ``bidi``, ``invisible``, ``look_alike`` or ``not_ascii``; None for printable ASCII.
 
@@ -109,11 +109,11 @@ MAX_SLIP_LENGTH: Final = 680
 _SLIP: Final = re.compile(rb"https://[^/\s]{1,46}/s#", re.IGNORECASE)
 # Words of the waybill room that refuse a scan wherever it was made, and the words used here.
 _FOREIGN_REASONS: Mapping[str, str] = {"url": "url", "wifi": "wifi", "phone_number": "phone", "id_number": "id_number"}
-# Without an identifier only these beginnings are taken for GS1: their check digit makes a mistake unlikely.
+# Without an identifier only these beginnings count as GS1: their check digit makes a mistake unlikely.
 _GS1_KEYS = ("00", "01", "02")
 _PRODUCT_LENGTHS = (8, 12, 13)
 _CARTON_LENGTH = 14
-# Nobody prints a product's number like this: thirteen digits in one of these are a waybill, check digit or not.
+# Product numbers are not printed like this: thirteen digits in one of these are a waybill, check digit or not.
 _PARCEL_SYMBOLOGIES = frozenset({"CODE128", "CODE39"})
 
 _COMMAND = re.compile(
@@ -140,8 +140,8 @@ class Scan:
 
     ``aim`` and ``symbology`` are None when the scanner sends no identifier. ``ais`` holds the elements of a GS1 scan.
     ``error`` is None exactly when ``valid``: a code of another station is valid, the station decides what it means.
-    ``as_waybill`` is what ``data`` is as a waybill number, whatever ``kind`` the scan is. ``in_store`` is what a
-    shop's own number says by the layouts that were set; else None.
+    ``as_waybill`` is ``data`` read as a waybill number, whatever ``kind`` the scan is. ``in_store`` is a shop's own
+    number read by the layouts that were set; else None.
     """
 
     kind: str

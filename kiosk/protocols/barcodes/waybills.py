@@ -1,7 +1,7 @@
-"""Whose parcel a number may belong to. Carriers publish no check digits and their ranges overlap.
+"""Which carrier a number may belong to. Carriers publish no check digits and their ranges overlap.
 
-The shapes are hints gathered from public rule sets, which disagree: the first candidate is the likeliest, the clerk has
-the last word.
+The shapes are hints gathered from public rule sets, which disagree: the first candidate is the likeliest, the clerk
+decides.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from kiosk.protocols.barcodes.shared.digits import has_valid_check_digit, s10_ch
 
 @dataclass(frozen=True, slots=True)
 class NumberPattern:
-    """A row of waybills.toml. Of a foreign code ``name`` is the reason that ``kiosk waybill identify`` gives; a phone
-    or identity number is a person's: never kept, never logged. Of another ``name`` is the carrier.
+    """A row of waybills.toml. Of a foreign code ``name`` is the reason that ``kiosk waybill identify`` gives; phone and
+    identity numbers are personal: never kept, never logged. In other rows ``name`` is the carrier.
     """
 
     name: str
@@ -39,7 +39,7 @@ NUMBER_PATTERNS = _patterns("number_patterns", re.ASCII)
 
 # Nothing that is named here is longer, but for links, and those show in their first characters.
 _MAX_CHECKED_LENGTH = 256
-# EAN-8 and EAN-13. A UPC-A of 12 digits looks like an old waybill: without its symbology nobody can tell.
+# EAN-8 and EAN-13. A UPC-A of 12 digits looks like an old waybill: only its symbology shows the difference.
 _PRODUCT_LENGTHS = (8, 13)
 
 
@@ -97,10 +97,10 @@ _PACKAGE_OF = re.compile(r"(JD[0-9A-Z]+)-([0-9]{1,3})-([0-9]{1,3})-?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Waybill:
-    """``accept`` is False for anything a clerk must look at, and ``why_not`` says why.
+    """``accept`` is False for anything a clerk must check, and ``why_not`` is the reason.
 
     ``why_not``: product_code, phone_number, id_number, url, wifi, pickup_code, internal_code, too_short, too_long,
-    not_a_waybill or empty. ``candidates`` may be there all the same: one waybill in ten looks like a product.
+    not_a_waybill or empty. ``candidates`` may be present all the same: one waybill in ten looks like a product.
     """
 
     normalized: str = field(repr=False)
@@ -136,7 +136,7 @@ def identify(text: str) -> Waybill:
 def _why_not(text: str, normalized: str, candidates: tuple[str, ...], s10: S10 | None) -> str | None:
     if not normalized:
         return "empty"
-    # The text as it came is asked too: an address or a grouped telephone number must be known before it is squeezed.
+    # Also checked as it came: an address or a grouped telephone number is not recognized after normalizing.
     foreign = foreign_code_kind(to_half_width(text)) or foreign_code_kind(normalized)
     if foreign is not None:
         return foreign

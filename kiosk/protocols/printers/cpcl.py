@@ -9,12 +9,12 @@ from __future__ import annotations
 from kiosk.protocols.printers.page_setup import USUAL_DENSITY, PageSetup, row_bytes
 from kiosk.protocols.printers.ports import Bitmap
 
-# It stands in line: an answer says that the label before it is finished. Never sent inside of a page.
+# It is queued: an answer means that the label before it is finished. Never sent inside of a page.
 STATUS_QUERY = b"\x1bh"
 _MAX_SPEED = 5  # SPEED goes from 0 to 5, in about inches per second
 # CONTRAST has four steps (default, medium, dark, very dark) and none that is lighter than the default.
 _CONTRASTS = ((13, 3), (11, 2), (USUAL_DENSITY + 1, 1))
-# Bit 2 is the latch of the lid that carries the head. Bit 4, "was switched on", says nothing about a label.
+# Bit 2 is the latch of the lid that carries the head. Bit 4, "was switched on", is not about a label.
 _STATUS_BITS = {0: "printing", 1: "paper_out", 2: "head_open", 3: "battery_low"}
 # Bit 5: the last label was not taken off yet; the next one waits for that. Bits 0 to 3 are reserved.
 _EXTENDED_BITS = {4: "paper_jam", 5: "paused", 6: "paper_near_end", 7: "ribbon_out"}
@@ -38,7 +38,7 @@ def page(bitmap: Bitmap, setup: PageSetup, copies: int = 1) -> bytes:
     head = "".join(f"{line}\r\n" for line in lines)
     head += f"{command} {row_bytes(bitmap)} {bitmap.height_dots} {right} {down} "
     picture = bitmap.rows.hex().upper().encode("ascii") if setup.wire.plain else bitmap.rows
-    # FORM goes on to the next gap or mark; on a roll without them it would run to nowhere.
+    # FORM feeds to the next gap or mark; on a roll without them it would not stop.
     return head.encode("ascii") + picture + (b"\r\nFORM\r\nPRINT\r\n" if setup.gap_mm else b"\r\nPRINT\r\n")
 
 

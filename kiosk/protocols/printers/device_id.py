@@ -1,4 +1,4 @@
-"""What a USB printer says of itself, and the language that proposes.
+"""The device id of a USB printer, and the language that it proposes.
 
 Source: IEEE 1284-2000, 7.6 (device id: KEY:value; pairs); the words are those of TSC, Xprinter, Gprinter, Zebra, Epson.
 """
@@ -17,7 +17,7 @@ _BEGINNINGS: tuple[tuple[str, StreamLanguage], ...] = (
     ("ESCPOS", "escpos"),
     ("ESC-POS", "escpos"),
 )
-# Of makers with one language, for printers that say nothing of commands.
+# Of makers with one language, for printers that name no commands.
 _MAKERS: dict[str, StreamLanguage] = {"TSC": "tspl", "ZEBRA": "zpl"}
 
 

@@ -12,7 +12,7 @@ from kiosk.protocols.printers.ports import Bitmap
 INITIALIZE = b"\x1b@"
 # DLE EOT 1 to 4: printer, offline cause, error cause, paper sensor. Answered at once, one byte each.
 STATUS_QUERY = b"".join(bytes((0x10, 0x04, n)) for n in (1, 2, 3, 4))
-# GS r 1 stands in line behind the picture: its answer proves that the printer has worked through the whole job.
+# GS r 1 is queued behind the picture: its answer proves that the printer has worked through the whole job.
 DRAINED_QUERY = b"\x1dr\x01"
 _MISREAD_ROWS = 48  # 58 mm printers of the POS-5890K class print garbage for a band whose height is a multiple of this
 _FEED_MM = 12  # From the head to the tear bar

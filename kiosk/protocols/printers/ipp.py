@@ -1,4 +1,4 @@
-"""IPP messages: what is asked of an office printer or a queue, and what it answers.
+"""IPP messages: requests to an office printer or a queue, and their answers.
 
 Source: RFC 8010 (encoding), RFC 8011 (operations, printer-state 5.4.11, printer-state-reasons 5.4.12, job-state 5.3.7),
 PWG 5100.11 (job-impressions-completed).
@@ -13,7 +13,7 @@ from enum import IntEnum
 from typing import Final
 
 VERSION = b"\x01\x01"
-MAX_BYTES = 65_536  # Of an answer: what is asked for needs a few hundred
+MAX_BYTES = 65_536  # Of an answer: the requested attributes need a few hundred
 _OPERATION_GROUP, _JOB_GROUP, _PRINTER_GROUP, _END = 0x01, 0x02, 0x04, 0x03
 _FIRST_VALUE_TAG = 0x10
 _INTEGER, _BOOLEAN, _ENUM = 0x21, 0x22, 0x23
@@ -56,7 +56,7 @@ PRINTER_ATTRIBUTES = (
 SHEETS = ("job-impressions-completed", "job-media-sheets-completed")
 JOB_ATTRIBUTES = ("job-state", "job-state-reasons", *SHEETS)
 
-# Reasons without their severity. One that is not here is an error when it says so, else it stops nothing.
+# Reasons without their severity. One that is not here is an error when its severity is, else it stops nothing.
 _FLAGS: Final = {
     "media-empty": "paper_out",
     "media-needed": "paper_out",

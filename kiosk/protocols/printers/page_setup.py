@@ -62,9 +62,9 @@ class Wire:
 
 @dataclass(frozen=True, slots=True)
 class PageSetup:
-    """``gap_mm`` lies between two labels, 0 on paper that has none; ``offset_mm`` shifts the page right and down.
+    """``gap_mm`` is between two labels, 0 on paper that has none; ``offset_mm`` shifts the page right and down.
 
-    ``mark``: the labels are told apart by black marks, ``gap_mm`` high, not by gaps. ``density`` is 0 to 15.
+    ``mark``: the labels are separated by black marks, ``gap_mm`` high, not by gaps. ``density`` is 0 to 15.
     """
 
     language: Language

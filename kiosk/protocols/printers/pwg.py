@@ -15,7 +15,7 @@ from kiosk.protocols.printers.ports import Bitmap
 FORMAT = "image/pwg-raster"
 SHEET_DPI = 300
 SHEET_DOTS = (2480, 3508)  # ISO A4, 210 by 297 mm
-MARGIN_DOTS = 118  # 10 mm: no office printer prints to the rim, and a binder's holes want them
+MARGIN_DOTS = 118  # 10 mm: no office printer prints to the rim, and a binder's holes need them
 PRINTED_DOTS = SHEET_DOTS[0] - 2 * MARGIN_DOTS
 _SHEET_POINTS, _SHEET_NAME = (595, 842), b"iso_a4_210x297mm"
 _SYNC = b"RaS2"

@@ -12,7 +12,7 @@ from kiosk.protocols.printers.ports import Bitmap
 
 # Answered at once with one byte, in error too; it never waits behind a label.
 #
-# The other counter of the language, ~!@ (mileage), tells whole kilometers: no label moves it.
+# The other counter of the language, ~!@ (mileage), counts whole kilometers: no label moves it.
 STATUS_QUERY = b"\x1b!?"
 _STATUS_BITS = ("head_open", "paper_jam", "paper_out", "ribbon_out", "paused", "printing", "cover_open", "temperature")
 

@@ -1,7 +1,7 @@
 """ZPL II, the language of Zebra label printers and their like.
 
 Source: Zebra "ZPL II Programming Guide", commands ^GF, ^PW, ^LL, ^LH, ^MD, ^MM, ^MN, ^PR, ^PQ and ~HS; ":Z64:" is in
-the appendix "ZB64 Encoding and Compression" (CRC-16/XMODEM over the base64 text); the letters that stand for repeats in
+the appendix "ZB64 Encoding and Compression" (CRC-16/XMODEM over the base64 text); the letters for repeats are in
 "Alternative Data Compression Scheme"; getvar in "SGD Printer Commands".
 """
 
@@ -29,7 +29,7 @@ _RUN = re.compile(rb"([0-9A-F])\1{2,}")
 # One to 19 repeats, and 20 to 400 in twenties.
 _REPEATS_STEP, _SINGLE_REPEATS, _TWENTY_REPEATS = 20, b"GHIJKLMNOPQRSTUVWXY", b"ghijklmnopqrstuvwxyz"
 
-# What repeats in a label stands in the few rows above: a small window says so in fewer bits than a large one, and makes
+# Repeats in a label are in the few rows above: a small window encodes them in fewer bits than a large one, and makes
 # level 9 cheap. The best deflating there is (all ways through a picture weighed, 0.2 s) saves another 2 %.
 _LEVEL, _WINDOW_BITS, _MEMORY = 9, 9, 8
 # ^MD goes from -30 to 30 round the printer's own darkness, the density of a setup from 0 to 15 round the usual one.

@@ -1,4 +1,4 @@
-"""Every indicator format the station speaks, by id."""
+"""Every indicator format the station supports, by id."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ PROTOCOLS: Mapping[str, ScaleProtocol] = _formats()
 
 
 class UnknownProtocol(ValueError):
-    """The text names the id asked for and those there are."""
+    """The text names the requested id and the existing ones."""
 
 
 class NoSuchCommand(ValueError):
-    """The text names the protocol, the command asked for and those there are."""
+    """The text names the protocol, the requested command and the existing ones."""
 
 
 def get(protocol_id: str) -> ScaleProtocol:

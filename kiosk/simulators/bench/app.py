@@ -84,7 +84,7 @@ def _pictures(app: Flask, bench: Bench) -> None:
     @app.get("/paper/<printer>/<name>")
     def paper(printer: str, name: str) -> Response:
         known = bench.printers.get(printer)
-        # Only a name the printer itself gave is looked up: no path is ever made of what was asked for.
+        # Only names that the printer itself reported are looked up: no path is ever built from a request.
         path = next((row for row in known.printed if row.name == name), None) if known else None
         return _file(path, "image/png")
 
@@ -180,7 +180,7 @@ HEADERS: Final = {
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
-    # With "no-referrer" a browser would send a form's origin as "null", and nobody could tell whose form it is.
+    # With "no-referrer" a browser would send a form's origin as "null", and the origin could not be checked.
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",

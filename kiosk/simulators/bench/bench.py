@@ -1,4 +1,4 @@
-"""The bench without its page: says fault words to the devices of a village, and knows how they stand."""
+"""The bench without its page: sends fault words to the devices of a village, and knows their state."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _TIMEOUT_S: Final = 1.0
 _MAX_BYTES: Final = 1 << 20
 _MAX_AGE_S: Final = 0.8
 _ROWS: Final = 5
-# Feed positions read again for the newest intakes: every intake brings a few events of other types. Where there is none
-# among them, the positions before are read next.
+# Feed positions read again for the newest intakes: every intake brings a few events of other types. If there is no
+# intake among them, the positions before are read next.
 _FEED_POSITIONS: Final = 200
 _MAX_INTAKES: Final = 1000
 Answer = dict[str, Any]
@@ -128,7 +128,7 @@ def words_of(device: str) -> tuple[FaultWord, ...]:
 
 
 class WordsInForce:
-    """Remembers accepted words: the simulators do as they are told and are not asked what they are up to."""
+    """The accepted fault words: the simulators obey them, and are not queried for their state."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

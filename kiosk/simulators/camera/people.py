@@ -1,4 +1,4 @@
-"""Somebody who looks into the picture."""
+"""A person who looks into the picture."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def _cloth(rng: np.random.Generator, x: Field, y: Field) -> Field:
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """Somebody beside the mat who looks up to the camera."""
+    """A person beside the mat who looks up to the camera."""
 
     width_px: int = 200
     on_left: bool = False

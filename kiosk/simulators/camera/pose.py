@@ -1,4 +1,4 @@
-"""Where the camera stands above the sheet and what its lens does to straight lines.
+"""The position of the camera above the sheet, and how its lens bends straight lines.
 
 Two frames of reference: millimetres of the sheet, and pixels of the frame with whole numbers at the middles of pixels.
 """
@@ -23,13 +23,13 @@ _GRID = 8  # The bend of a lens is computed for every eighth pixel; between them
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """A camera that looks at the middle of the sheet."""
+    """A camera that points at the middle of the sheet."""
 
     zoom: float = 0.94  # Share of the largest size at which the whole sheet is in the frame
     tilt_deg: float = 1.5  # Between the camera's axis and the plumb line
     tilt_toward_deg: float = 100.0
     roll_deg: float = -0.3
-    shift_x: float = 0.0  # How far the sheet lies off the middle of the frame, as a share of its width
+    shift_x: float = 0.0  # Distance of the sheet from the middle of the frame, as a share of the frame's width
     shift_y: float = 0.0
     k1: float = 0.0  # Radial distortion as OpenCV has it, at `FOCAL_PX` and the middle of the frame
     k2: float = 0.0

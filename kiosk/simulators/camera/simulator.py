@@ -1,7 +1,7 @@
-"""A camera above the photo mat that writes what it sees as ``scene.jpg``: the real file adapter reads it unchanged.
+"""A camera above the photo mat that writes its picture as ``scene.jpg``: the real file adapter reads it unchanged.
 
-Fault words as in ``kiosk.simulators.shared.faults``. ``scene NAME`` puts other goods down and leaves a healthy camera:
-lit, in focus, nobody in the picture. The words that spoil a picture, ``blur`` to ``face``, add to the scene there.
+Fault words as in ``kiosk.simulators.shared.faults``. ``scene NAME`` replaces the goods and leaves a healthy camera:
+lit, in focus, no person in the picture. The words that spoil a picture, ``blur`` to ``face``, add to that scene.
 ``freeze`` keeps the picture whatever happens before the lens; like a real frozen camera it must be unplugged, and the
 next scene word plugs it in again.
 """

@@ -129,7 +129,7 @@ class StagePlan:
     pose: Pose = field(default_factory=Pose)
     sensor: Sensor = field(default_factory=Sensor)
     table: int = 0
-    covered: tuple[int, ...] = ()  # Corner markers that a sheet of paper lies on
+    covered: tuple[int, ...] = ()  # Corner markers that are covered by a sheet of paper
     hand: Hand | None = None
     face: Face | None = None
     glare: float = 0.0  # Share of the goods in which a lamp is mirrored
@@ -143,7 +143,7 @@ class Stage:
     frame: Picture  # 1920 x 1080, as the camera gives it
     mask: Plane  # 255 where goods lie in the interior of the mat, else 0; 1680 x 1200, 6 pixels a millimetre
     true_color: Picture  # The interior under neutral, even light, at the scale of the mask
-    faults: frozenset[Reason]  # What a verdict must name; it must accept when there is none
+    faults: frozenset[Reason]  # What a verdict must name; it must accept when this is empty
     coverage: float  # Share of the interior that the goods cover
     sizes_mm: tuple[float, float] | None  # Length and width of a single flat object, else None
     sheet_to_frame: Matrix  # From millimetres of the sheet to pixels of the frame, before the lens bends lines

@@ -1,4 +1,4 @@
-"""A county: many villages with a life of their own, told by real stations to the demo's sorting center."""
+"""A county: many villages with activity of their own, reported by real stations to the demo's sorting center."""
 
 from kiosk.simulators.county.county import County as County
 from kiosk.simulators.county.plan import CountyPlan as CountyPlan

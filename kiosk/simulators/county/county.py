@@ -1,4 +1,4 @@
-"""The county behind the demo: processes that write its weeks, and what is said of them meanwhile."""
+"""The county behind the demo: processes that write its weeks, and the lines that report their progress."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class CountyProgress:
 
 
 class County(Closable):
-    """Its processes are at work when the constructor returns, and gone after ``close``; ``print_line`` gets lines for
-    people.
+    """The processes of a county: at work when the constructor returns, ended after ``close``; ``print_line`` gets lines
+    for people.
 
     Raises OSError when they cannot be started.
     """
@@ -43,7 +43,7 @@ class County(Closable):
         self._progress, self._lock = CountyProgress(), threading.Lock()
         self._started = time.monotonic()
         self._over = threading.Event()
-        self.lived = threading.Event()  # All stations have told their weeks
+        self.lived = threading.Event()  # All stations have reported their weeks
         plan.folder.mkdir(parents=True, exist_ok=True)
         (plan.folder / PLACES).write_text(as_csv(places(plan.names)), encoding="utf-8")
         self._count = min(processes, plan.stations)

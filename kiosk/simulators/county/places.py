@@ -1,4 +1,4 @@
-"""Where the stations of a county stand: villages in a handful of townships, all of them made up."""
+"""Where the stations of a county are: villages in a handful of townships, all of them made up."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VILLAGES: Final = tuple(Names(*row) for row in _NAMES["villages"])
 
 @dataclass(frozen=True, slots=True)
 class StationLocation:
-    """A station and where it stands. Raises ValueError for a station id or a name that cannot be one."""
+    """A station and its location. Raises ValueError for an invalid station id or name."""
 
     station: str
     township: Names

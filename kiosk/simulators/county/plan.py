@@ -1,4 +1,4 @@
-"""What county is asked for, and what each of its stations is there to show."""
+"""The parameters of a county, and what each of its stations is there to show."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _FIRST: Final = 1001  # Station S1001: far from the one with the bench
 
 
 class StationKind(StrEnum):
-    """What a person at the county has to see of a station."""
+    """What the staff of the county must see of a station."""
 
     USUAL = "usual"
     PAPER_OUT = "paper_out"  # Its label printer has no paper
-    QUIET = "quiet"  # Nobody has brought anything for days, and it is switched off
+    QUIET = "quiet"  # Nothing has been brought for days, and it is switched off
     CLONED = "cloned"  # Its card was copied, and both machines work: a fork, and two that send by turns
-    GAP = "gap"  # One of its events is lost on the way, again and again: what came later waits behind the gap
+    GAP = "gap"  # One of its events is repeatedly lost in transit: what came later waits behind the gap
     CLOCK = "clock"  # Since a power cut its clock counts from 1970
     DISK_LOW = "disk_low"  # Its card is nearly full
-    CONTRADICTION = "contradiction"  # It tells a receipt once more, with figures that contradict each other
+    CONTRADICTION = "contradiction"  # It reports a receipt once more, with figures that contradict each other
     DAY_DIFFERS = "day_differs"  # It voided a receipt of a day that was closed
     SLOW_LINE = "slow_line"  # Its line passes so little that days are waiting
     OLD_SOFTWARE = "old_software"
@@ -38,7 +38,7 @@ class StationKind(StrEnum):
 
 
 SPECIAL: Final = tuple(kind for kind in StationKind if kind is not StationKind.USUAL)
-_FIRST_VILLAGES: Final = slice(2, 39)  # Where one of each kind stands, in a large county too
+_FIRST_VILLAGES: Final = slice(2, 39)  # Villages with one of each kind, in a large county too
 _MANY: Final = 25  # One more special station for so many others
 
 _ALL: Final = Share()

@@ -1,6 +1,6 @@
-"""``python -m kiosk.simulators.county.process PLAN``: one process's share of a county; PLAN and what it says are JSON.
+"""``python -m kiosk.simulators.county.process PLAN``: one process's share of a county; PLAN and its output are JSON.
 
-A line for each station that has told its weeks, one when all have; then the county goes on until SIGTERM.
+A line for each station that has reported its weeks, one when all have; then the county continues until SIGTERM.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ logger = logging.getLogger(__name__)
 # Stations of one process that stay connected, each with a thread and an open database; the others are off.
 _ONLINE: Final = 100
 _OFF: Final = frozenset({StationKind.QUIET, StationKind.GAP, StationKind.CLONED})
-_SLOW: Final = 500  # Bytes a second, the least a relay can be told to keep to
+_SLOW: Final = 500  # Bytes a second, the lowest limit a relay can be set to
 _PER_MINUTE: Final = 8  # What happens in the whole county
 # A hundred relays that look twelve times a second would take a fifth of a processor.
 _RELAY: Final = replace(TUNING, poll_s=1.0)

@@ -36,7 +36,7 @@ _BACK_AFTER: Final = 0.8
 _WAITING_DAYS: Final = 10  # What a slow line has not passed yet; half of a shorter life
 # A machine with a copied card is noticed on its first morning. Each of its events is one more alarm.
 _TWIN_ACTS: Final = 4
-_TWIN: Final = 1  # Added to the seed of a machine that goes on from a copied card: other people come to it
+_TWIN: Final = 1  # Added to the seed of a machine that continues from a copied card: other people come to it
 
 
 _FITTED: Final = ("scale", "printer_label", "printer_receipt", "camera", "disk", "clock")
@@ -59,7 +59,7 @@ class Lived:
 
 
 class CountyStation:
-    """Lives, and sends in between, in the thread that calls. A life that was broken off goes on where it ended."""
+    """Lives, and sends in between, in the calling thread. An interrupted life continues where it ended."""
 
     def __init__(
         self, plan: CountyPlan, name: str, template: Path, ending: FleetShutdown, camera: GoodsCamera | None = None

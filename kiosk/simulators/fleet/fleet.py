@@ -90,8 +90,8 @@ class Life:
         return folder.with_name(f"{folder.name}-{what}")
 
 
-# Stations written at the same time by one process: while some wait for the disk, another has the processor. Where
-# nobody waits for the disk one thread is enough, and passes the interpreter to no other.
+# Stations written at the same time by one process: while some wait for the disk, another has the processor. Without
+# waits for the disk one thread is enough, and passes the interpreter to no other.
 _WRITERS: Final = 4
 _SENDERS: Final = 128  # Stations connected at the same time; the others wait for their turn
 _LATE_S: Final = 60.0  # So much longer than its time a process may take to stop
@@ -100,7 +100,7 @@ T = TypeVar("T")
 
 
 class Fleet:
-    """One call of ``kiosk fleet``. A second one with the same folder goes on where the first one ended."""
+    """One call of ``kiosk fleet``. A second one with the same folder continues where the first one ended."""
 
     def __init__(self, plan: FleetPlan) -> None:
         self._plan = plan

@@ -1,4 +1,4 @@
-"""What a fleet is asked for, and what came of it."""
+"""The parameters of a fleet, and its result."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def parse_path(kind: type[Path], text: str) -> Path:
 class FleetResult:
     """Events of all stations and all their epochs: committed, acknowledged by the sorting center, and waiting.
 
-    What a station told again when it began a new epoch was written twice and is acknowledged under its new number
+    What a station sent again when it started a new epoch was written twice and is acknowledged under its new number
     only, so ``written`` may be more than the other two together.
     """
 

@@ -1,4 +1,4 @@
-"""Sending for a while: the real relay in the thread that calls, until the center has everything or nobody answers."""
+"""Sending for a while: the real relay in the calling thread, until the center has everything or does not answer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class FleetShutdown:
 
     def __init__(self) -> None:
         self.is_over = False
-        self.sending: list[threading.Event] = []  # The stop of every relay that was ever begun
+        self.sending: list[threading.Event] = []  # The stop events of all relays ever started
 
     def end(self) -> None:
         """Start nothing new, stop all senders."""

@@ -24,7 +24,7 @@ def main() -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     plan = _PLAN.decode(sys.argv[1])
     fleet = Fleet(plan)
-    # Ctrl-C goes to all processes of a terminal: the one that asked sends its own signal.
+    # Ctrl-C goes to all processes of a terminal: the parent process sends its own signal.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: fleet.end())
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})

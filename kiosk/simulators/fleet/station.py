@@ -94,7 +94,7 @@ class SimulatedSigning:
 
 
 class DayClock:
-    """Goes through the last ``days`` days in ``steps`` equal steps; every day is a boot of its own."""
+    """Goes through the last ``days`` days in ``steps`` equal steps; every day is a separate boot."""
 
     def __init__(self, days: int, steps: int, random: Random, sign: Callable[[str], str] | None = None) -> None:
         self._real, self._sign = StationClock(ZONE), sign
@@ -181,7 +181,7 @@ class FleetStation:
         with self.store() as store, ExitStack() as ends:
             settings, stay = self._plan.relay_settings(self.card.station), None
             if self._plan.manner.stay_s:
-                # As of the station's own process: the relay looks for what another one has written.
+                # As in the station's own process: the relay looks for what another process has written.
                 station = ends.enter_context(self.store())
                 county = county_lane(settings, self.card.database.parent, station, self.clock.stamp)
                 stay = Stay(self._plan.manner.stay_s, county)

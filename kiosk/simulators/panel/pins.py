@@ -24,11 +24,11 @@ logger = logging.getLogger(__name__)
 _MAX_REQUEST = 256
 _PATIENCE_S = 2.0
 _MAX_STATES = 1000
-_BLINKS_S = 1.5  # A lamp that has changed twice within so many seconds blinks; who looks once a second would not see it
+_BLINKS_S = 1.5  # A lamp that has changed twice within so many seconds blinks; a check once a second would not see it
 
 
 class _Pin(MockPin):  # type: ignore[misc]
-    """gpiozero's mock remembers every change for ever; this one has a station's life before it."""
+    """Keeps its newest changes only, to last for a station's life; gpiozero's mock keeps every change permanently."""
 
     def __init__(self, factory: MockFactory, info: object) -> None:
         self._moved: deque[float] = deque(maxlen=2)

@@ -1,4 +1,4 @@
-"""Somebody at the panel: presses its buttons and looks at its lamps, from another process than the station's.
+"""A user of the panel: presses its buttons and watches its lamps, from another process than the station's.
 
 The station drives gpiozero pins that are simulated inside it (``pins``) and reached over a Unix socket.
 """

@@ -1,4 +1,4 @@
-"""An office printer on loopback that is asked by IPP and draws what it was told. Written from RFC 8010 and 8011."""
+"""An office printer on loopback that is driven by IPP and draws what it receives. Written from RFC 8010 and 8011."""
 
 from __future__ import annotations
 
@@ -229,7 +229,7 @@ def _handler(printer: IppSimulator) -> type[BaseHTTPRequestHandler]:
                 self.send_error(413)
                 return
             body = self.rfile.read(int(length))
-            if len(body) < int(length):  # broken off: half a document is none
+            if len(body) < int(length):  # interrupted: half a document is invalid
                 self.close_connection = True
                 return
             reply = printer.answer(body)

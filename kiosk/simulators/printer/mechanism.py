@@ -36,7 +36,7 @@ class _Faults:
         return self.paper and not self.head_open and not self.jammed
 
 
-Work = Image.Image | Callable[[], None]  # A page to draw, or an answer that stands in line behind the pages
+Work = Image.Image | Callable[[], None]  # A page to draw, or an answer that waits behind the pages
 
 
 class PrinterMechanism:
@@ -178,7 +178,7 @@ class PrinterMechanism:
 
     def _print(self, image: Image.Image, generation: int) -> None:
         path = self._save(image) if self._feed(self._model.page_s(image.height), generation) else None
-        with self._changed:  # in one step: whoever has seen the page come out finds the printer idle
+        with self._changed:  # in one step: a caller that has seen the page come out finds the printer idle
             if path is not None:
                 self._printed.append(path)
                 self._numbers += 1

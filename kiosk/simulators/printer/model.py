@@ -1,4 +1,4 @@
-"""The machine a simulated printer stands for: the dots of its head, the width of its paper, and how fast it runs."""
+"""The machine that a simulated printer represents: the dots of its head, the width of its paper, and its speed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A printer on TCP that draws what it was told; real adapters run against it unchanged."""
+"""A printer on TCP that draws what it receives; real adapters run against it unchanged."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ class PrinterSimulator(SimulatedPrinter):
 
     def _answer_status(self, link: socket.socket, number: int) -> None:
         flags = self._mechanism.flags()
-        if self.language == "cpcl" and flags == {"printing"}:  # its answer stands in line behind the label
+        if self.language == "cpcl" and flags == {"printing"}:  # its answer waits behind the label
             self._mechanism.accept(lambda: _answer(link, cpcl_status(self._mechanism.flags())))
         else:
             _answer(link, self._status(number, flags))
@@ -208,5 +208,5 @@ def _receive(link: socket.socket) -> bytes:
 
 
 def _answer(link: socket.socket, reply: bytes) -> None:
-    with suppress(OSError):  # the client may have gone
+    with suppress(OSError):  # the client may have disconnected
         link.sendall(reply)

@@ -1,4 +1,4 @@
-"""A ZPL interpreter that draws what it is told; incremental, no I/O. Written from the manual, not from the encoder."""
+"""A ZPL interpreter that draws its input; incremental, no I/O. Written from the manual, not from the encoder."""
 
 from __future__ import annotations
 

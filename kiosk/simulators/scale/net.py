@@ -1,7 +1,7 @@
 """A device server with a scale behind it, on loopback: plain TCP, or RFC 2217 with a line that has real settings.
 
 It differs from the boxes on the market in this: it keeps one connection and closes a second one at once; it has no
-password and no idle time-out; its line has no noise of its own.
+password and no idle time-out; its line adds no noise.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _PARITY_NAMES = {number: name for name, number in PARITY.items()}
 
 
 class NetLine:
-    """The indicator's side is set to ``line``; with ``rfc2217`` the station sets the other side, without it fits.
+    """``line`` is the indicator's setting; with ``rfc2217`` the station sets the other side, without it that side fits.
 
-    ``refuse`` is a setting (SET_BAUDRATE ...) at which the server stays whatever it is asked.
+    ``refuse`` is a setting (SET_BAUDRATE ...) that the server keeps whatever the station requests.
     """
 
     def __init__(self, line: LineSettings, rfc2217: bool = False, refuse: int = 0) -> None:

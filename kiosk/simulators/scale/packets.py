@@ -22,7 +22,7 @@ _PACKET = 4096
 
 
 class ReportLine:
-    """A file that gives one report a read. ``link`` is its place; without one it has a folder of its own."""
+    """A file that gives one report per read, at ``link``; without it in a temporary folder."""
 
     def __init__(self, link: Path | None) -> None:
         self.slow = False

@@ -1,4 +1,4 @@
-"""What lies on a simulated pan and what the indicator's display makes of it; seconds are passed in."""
+"""The load on a simulated pan and what the indicator's display makes of it; seconds are passed in."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def grams(text: str) -> int:
 
 
 class SimulatedPan:
-    """A load that settles after every change the way a platform does: one damped swing, the same every time."""
+    """A load that settles after every change like a real platform: one damped swing, the same every time."""
 
     def __init__(self, unit: str, decimals: int, step_g: int, settle_s: float) -> None:
         if unit not in GRAMS_PER_UNIT or not 0 <= decimals <= _MAX_DECIMALS or step_g < 1 or settle_s < 0:

@@ -1,4 +1,4 @@
-"""A scale outside the process boundary: an indicator that writes frames to a line, and answers when it is asked."""
+"""A scale outside the process boundary: an indicator that writes frames to a line, and answers requests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _WEIGHT_COMMANDS = ("request_weight", "read", "read_gross", "read_net", "print")
 
 @dataclass(frozen=True, slots=True)
 class IndicatorSettings:
-    """What somebody has set at the keys of an indicator.
+    """What has been set at the keys of an indicator.
 
     ``unit`` left out: the format's own, else kg. ``decimals`` as shown in kilograms, ``step_g`` the scale interval d,
     ``params`` of the format.
@@ -225,7 +225,7 @@ class ScaleSimulator:
     def _send(self, frame: bytes, carries_weight: bool) -> bytes:
         sent = self._damaged(frame) if carries_weight and frame else frame
         if sent:
-            self._frames_sent += 1  # before the write: whoever has read the frame finds it counted
+            self._frames_sent += 1  # before the write: a reader of the frame finds it counted
             self._line.write(sent)
         return sent
 

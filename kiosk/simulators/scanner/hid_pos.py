@@ -99,7 +99,7 @@ class HidPosScannerSimulator(SimulatedScanner):
                         reader.send(report)
                 except BlockingIOError:
                     continue
-                except OSError:  # it has gone
+                except OSError:  # it has disconnected
                     self._readers.remove(reader)
                     reader.close()
 

@@ -1,4 +1,4 @@
-"""A scanner in keyboard mode, and somebody else's keyboard: key events in named pipes, listed as the kernel lists them.
+"""A scanner in keyboard mode, and another keyboard: key events in named pipes, listed as the kernel lists them.
 
 The station's own adapter reads it unchanged, by ``kind = "evdev"`` and the link as ``port``. Fault words: see
 faults.py, device "scanner".
@@ -57,7 +57,7 @@ def _event(code: int, value: int) -> bytes:
 
 
 class _Node:
-    """One event node: a pipe somebody may read, and its entry in the list of devices."""
+    """One event node: a pipe that can be read, and its entry in the list of devices."""
 
     def __init__(self, folder: Path, name: str, port: str) -> None:
         self.path = folder / name
@@ -122,8 +122,8 @@ def kernel_words(bits: int) -> str:
 class TypingScannerSimulator(SimulatedScanner):
     """``link`` follows the scanner's node, as udev makes one for a real scanner.
 
-    A second keyboard stays plugged in for ``keyboard_s`` seconds after somebody typed on it. Raises FileExistsError
-    when a file has the link's place.
+    A second keyboard stays plugged in for ``keyboard_s`` seconds after it was typed on. Raises FileExistsError when a
+    file is at the path of the link.
     """
 
     def __init__(self, link: Path, keyboard_s: float = 3.0) -> None:

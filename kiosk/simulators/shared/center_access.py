@@ -1,4 +1,4 @@
-"""Who is let in at the sorting center of a demo."""
+"""Access to the sorting center of a demo."""
 
 from __future__ import annotations
 

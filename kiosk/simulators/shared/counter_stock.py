@@ -1,8 +1,8 @@
-"""What a station has after some days of work, for the demo: people with PINs, a truck on its way, parcels on the shelf.
+"""A demo station's data after some days of work: people with PINs, a truck on its way, parcels on the shelf.
 
-Everything is written by the station's own code before the station starts, with the stamp of a clock that stands where
-it would have stood then: the parcel that waits too long came in days ago, so its events and their chain say. No row is
-changed afterwards. PINs and pickup codes are new with every start and are kept in memory alone.
+Everything is written by the station's own code before the station starts, with the stamp of a clock set to that past
+time: the events and the chain of the parcel that waits too long state that it came in days ago. No row is changed
+afterwards. PINs and pickup codes are new with every start and are kept in memory alone.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from kiosk.store.shared.records import Arrival, ExpectedParcel, NewCode, ParcelR
 PEOPLE: Final = (("Patigul", Role.CLERK), ("Wang Li", Role.CLERK), ("Memet", Role.TECHNICIAN))
 DELIVERY: Final = "delivery.csv"  # The list of the truck, as `kiosk parcels expect` reads it, in the folder of the demo
 MAX_SLIPS: Final = 4  # Waiting parcels the bench holds a slip of, those that came first
-# Carrier and age: the first one waits longer than the three days people were asked to let a parcel wait.
+# Carrier and age: the first one waits longer than the three days that people were requested to let a parcel wait.
 _CAME_IN: Final = (("SF", timedelta(days=4, hours=2)), ("YTO", timedelta(days=1, hours=3)), ("JD", timedelta(hours=20)))
 _ON_THE_TRUCK: Final = ("SF", "YTO", "SF", "YTO")
 _NOT_LISTED: Final = ("YTO", "JD", "YUNDA")
@@ -49,7 +49,7 @@ _LOOKS: Final = {"SF": ("SF1", 12), "YTO": ("YT7", 12), "JD": ("JD01", 11), "YUN
 
 @dataclass(frozen=True, slots=True)
 class DemoWorker:
-    """Somebody of the demo, with the PIN of this start."""
+    """A worker of the demo, with the PIN of this start."""
 
     number: str
     name: str
@@ -75,7 +75,7 @@ class DemoPickupSlip:
 
 @dataclass(frozen=True, slots=True)
 class CounterStock:
-    """What the bench shows of the counter: ``unknown`` are waybills that nobody announced."""
+    """What the bench shows of the counter: ``unknown`` are waybills that were not announced."""
 
     people: tuple[DemoWorker, ...]
     expected: tuple[ExpectedParcel, ...] = field(repr=False)

@@ -24,8 +24,8 @@ ANSWER_S = 2.0  # A program that takes longer for one answer is not ready yet
 class HeldPort:
     """A free loopback port that no other program of this machine is given until it is released.
 
-    Nobody listens there: a server that sets SO_REUSEADDR, as all of this project and Mosquitto do, can begin to, and
-    end, and begin again. A port that is only looked up may be another program's before the server has started.
+    No process listens on it: a server that sets SO_REUSEADDR, as all of this project and Mosquitto do, can start, end
+    and start again on it. A port that is only looked up may be another program's before the server has started.
     """
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ def answers(url: str) -> Callable[[], bool]:
 
     def check() -> bool:
         try:
-            # A program that begins is asked again and again, and a request that finds nobody costs five times as much.
+            # A starting program is polled repeatedly, and an HTTP request without a listener costs five times as much.
             socket.create_connection((place.hostname or "", place.port or 80), ANSWER_S).close()
             with urllib.request.urlopen(url, timeout=ANSWER_S) as reply:  # noqa: S310 - loopback, made by the caller
                 return bool(reply.status == 200)
@@ -63,7 +63,7 @@ def answers(url: str) -> Callable[[], bool]:
 
 
 class ChildProgram:
-    """One program of this project in a process of its own."""
+    """One program of this project in a separate process."""
 
     def __init__(self, name: str, arguments: Sequence[str], log: Path, ready: Callable[[], bool] | None = None) -> None:
         self.name = name

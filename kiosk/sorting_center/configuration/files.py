@@ -31,7 +31,7 @@ MAX_FILE_BYTES: Final = 8 * 1024 * 1024
 _MAX_INFLATED_BYTES: Final = 48 * 1024 * 1024
 _MAX_ZIP_FILES: Final = 60
 _MAX_ROWS: Final = 25_000
-_MAX_SCANNED_ROWS: Final = 100_000  # Where a row may stand, with empty ones before it
+_MAX_SCANNED_ROWS: Final = 100_000  # Where a row may be, with empty ones before it
 _MAX_SHEETS: Final = 12
 _MAX_COLUMNS: Final = 30
 MAX_FAULTS: Final = 100
@@ -61,7 +61,7 @@ class SheetFault:
 
 
 class BadSheets(ValueError):
-    """Nothing of the file is taken. ``faults`` are at most MAX_FAULTS."""
+    """The whole file is refused. ``faults`` has at most MAX_FAULTS."""
 
     def __init__(self, faults: Sequence[SheetFault]) -> None:
         super().__init__("; ".join(map(str, faults[:3])) + (" …" if len(faults) > 3 else ""))
@@ -70,9 +70,10 @@ class BadSheets(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ImportedRows:
-    """``kinds``: of which it holds all rows, for ``CountyBook.replace``; a sheet without rows leaves its kind alone.
+    """``kinds``: those with all their rows in it, for ``CountyBook.replace``; a sheet without rows leaves its kind
+    alone.
 
-    ``lines``: where each row stands.
+    ``lines``: the place of each row.
     """
 
     kinds: tuple[str, ...]

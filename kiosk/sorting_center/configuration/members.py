@@ -1,4 +1,4 @@
-"""Numbers and cards of members: given here, one after the other, and never to a second person; who has left."""
+"""Numbers and cards of members, assigned here in sequence and never to a second person; members who have left."""
 
 from __future__ import annotations
 

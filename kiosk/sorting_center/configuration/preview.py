@@ -1,6 +1,6 @@
 """Papers of goods before they are published, drawn by the code of the stations: labels and receipts as PNG.
 
-Whoever shows one imports this module at that moment: what draws takes memory that no other page needs.
+To be imported only when one is shown: the drawing code takes memory that no other page needs.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ LAYOUT_KINDS: Final = tuple(SAMPLES)
 _LABEL_HEAD, _RECEIPT_HEAD = PrintHead(203, 832), PrintHead(203, 576)
 _GROSS_G, _TARE_G = 12_640, 160
 _RECEIPT: Final = ReceiptNumber("S0000", "A", 1)
-_NOBODYS_KEY: Final = Ed25519Key(bytes(SEED_BYTES))  # Whoever scans the code is informed that no station has this key
+_NOBODYS_KEY: Final = Ed25519Key(bytes(SEED_BYTES))  # A scan of the code reports that no station has this key
 _DRAWING: Final = threading.Lock()  # A label of 400 x 400 mm takes 50 MB while it is drawn: one at a time
 
 

@@ -34,7 +34,7 @@ from kiosk.messaging.contract.configuration import (
 )
 from kiosk.sorting_center.desk.county_book import BookRow, rows_for, scopes_of, station_scope
 
-# What only the rows of a station itself make: without any of its own the station's people stay as they are.
+# Made only of a station's own rows: without any, the station's people stay as they are.
 _OF_STATIONS: Final = ("person", "parcel")
 _MODES: Final = {mode.value: place for place, mode in enumerate(Mode)}  # A station offers the first one
 _read_json: Final = reader(msgspec.json.Decoder(dict[str, Any]))
@@ -55,7 +55,7 @@ def read_content(kind: str, key: str, content: str) -> Any:
         raise BadRow(f"{kind} {key}: {error}") from error
 
 
-# With the module: two threads that are the first to have msgspec look at a type make it crash (0.22).
+# Built at import: two threads that are the first to have msgspec inspect a type make it crash (0.22).
 _TYPES: Final = (ProductTable, PriceTable, ContainerTable, ClerkRow, ParcelRow, LayoutsPart, CountySettings)
 _PREBUILT_DECODERS: Final = [msgspec.json.Decoder(kind) for kind in _TYPES]
 

@@ -22,7 +22,7 @@ from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
 # Drafted, and published by a second person.
 PUBLISHED_KINDS: Final = ("product", "price", "container", "layout", "setting")
-# Changed at once: who has left must not wait for a second person.
+# In force at once: a departure must not wait for a second person.
 LIVE_KINDS: Final = ("member", "person", "parcel")
 KINDS: Final = (*PUBLISHED_KINDS, *LIVE_KINDS)
 
@@ -58,8 +58,8 @@ _ROWS: Final = msgspec.json.Decoder(tuple[BookRow, ...])
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """``revision`` counts every change; ``number`` those that stations get. ``changed_by``: everybody who has changed
-    the draft since the last release, the latest last, with a space between; what holds at once is no part of it.
+    """``revision`` counts every change; ``number`` those that stations get. ``changed_by``: all who have changed the
+    draft since the last release, the latest last, separated by spaces; changes of LIVE_KINDS do not count here.
     """
 
     revision: int = 0

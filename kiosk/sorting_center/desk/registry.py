@@ -76,7 +76,7 @@ class RegistryDifferences:
     new: tuple[StationKey, ...]
     changed: tuple[StationKey, ...]
     removed: tuple[StationKey, ...]
-    townships: tuple[StationKey, ...]  # New, changed or gone
+    townships: tuple[StationKey, ...]  # New, changed or removed
 
     @property
     def is_empty(self) -> bool:
@@ -89,7 +89,7 @@ class RegistryDifferences:
 
 @dataclass(frozen=True, slots=True)
 class RegistryCoverage:
-    never: tuple[StationKey, ...]  # Expected, and never heard
+    never: tuple[StationKey, ...]  # Expected, and has never reported
     unexpected: tuple[StationKey, ...]
 
 

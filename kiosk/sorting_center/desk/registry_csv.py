@@ -56,7 +56,7 @@ class RegistryFault:
 
 
 class BadRegistry(ValueError):
-    """Nothing of the file is taken. ``faults`` are at most MAX_FAULTS."""
+    """The whole file is refused. ``faults`` has at most MAX_FAULTS."""
 
     def __init__(self, faults: list[RegistryFault]) -> None:
         super().__init__("; ".join(map(str, faults[:3])) + (" …" if len(faults) > 3 else ""))

@@ -60,7 +60,7 @@ class Report:
 class StationConfiguration:
     """``newest`` is the version of the newest document that the county made, ``made_at`` when.
 
-    A county that came back from a backup may give a version twice: which document a station has is told by its hash.
+    A county restored from a backup may assign a version twice: a station's document is identified by its hash.
     """
 
     newest: ConfigurationVersion | None = None

@@ -1,6 +1,6 @@
 """Clerks and technicians of the stations, as the county's book has them, and those who have left.
 
-A number is never given to a second person: at a station it stands for who booked.
+A number is never given to a second person: at a station it identifies who booked.
 """
 
 from __future__ import annotations

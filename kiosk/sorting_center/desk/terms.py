@@ -23,8 +23,8 @@ from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 from kiosk.sorting_center.shared.stored_events import decode_envelope
 
-# Days by kind: where the county sets none, the fewest and the most. Records of who uses a network service stay for six
-# months at least (Cybersecurity Law of the PRC).
+# Days by kind: the default, the minimum and the maximum. Records of the users of a network service are kept for at
+# least six months (Cybersecurity Law of the PRC).
 TERM_RANGES: Final[Mapping[str, tuple[int, int, int]]] = {
     "audit": (1095, 180, 3650),
     "sign_ins": (365, 180, 1095),

@@ -1,7 +1,7 @@
-"""The limit on guessed passwords, checked before a hash is computed, and on PINs that are given by telephone.
+"""The limit on guessed passwords, checked before a hash is computed, and on PINs given by telephone.
 
 Attempts are counted by address, and by address and name. A name alone never counts: a stranger's attempts must not lock
-a person out. An attempt is counted as wrong before it is checked, so that a hundred at once are not all checked first.
+the user out. An attempt is counted as wrong before it is checked, so that a hundred at once are not all checked first.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ADDRESS_RULE: Final = LockoutRule(tries=30, window_ms=15 * _MINUTE_MS, lockout_m
 STATION_PINS: Final = LockoutRule(tries=6, window_ms=60 * _MINUTE_MS, lockout_ms=30 * _MINUTE_MS, delay_ms=(0,))
 PERSON_PINS: Final = LockoutRule(tries=20, window_ms=60 * _MINUTE_MS, lockout_ms=30 * _MINUTE_MS, delay_ms=(0,))
 MAX_ROWS: Final = 5_000
-_IPV6_NETWORK: Final = 64  # Bits of one subscriber (RFC 6177), who has all addresses of it
+_IPV6_NETWORK: Final = 64  # Prefix of one subscriber, which has all addresses in it (RFC 6177)
 
 
 @dataclass(frozen=True, slots=True)

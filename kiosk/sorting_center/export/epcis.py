@@ -2,8 +2,8 @@
 
 An intake is an ObjectEvent ADD, commissioning/active, of a quantity in kilograms (UN/ECE Rec. 20 code KGM).
 There is no GS1 company prefix, hence no LGTIN: the class is the internal lot code as a private URN, which EPCIS allows.
-The bags are its instances, under their codes as private URNs, where the event tells them.
-A void repeats the event with an errorDeclaration: EPCIS knows no editing of events.
+The bags are its instances, under their codes as private URNs, where the event has their codes.
+A void repeats the event with an errorDeclaration: EPCIS has no editing of events.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _of_station(events: Iterable[StoredEvent]) -> Iterator[dict[str, object]]:
         data = decode_data(IntakeConfirmed, envelope.data)
         key, counted = (event.station, data.receipt, event.region), event.standing
         if key in intakes if counted is None else (counted.epoch, counted.seq) != (event.epoch, event.seq):
-            continue  # it was told again: one intake all the same
+            continue  # it was reported again: still one intake
         is_second = event.elsewhere if counted is None else counted.first_region != event.region
         found = _confirmed(event, envelope, data, _intake_id(data.receipt, event.region if is_second else ""))
         if event.voided or (counted is None and not event.elsewhere):

@@ -22,9 +22,9 @@ _COUNT_COLUMNS: Final = ("region", "counted", "reissued", "voided")
 _BAGS: Final = "bag_codes"
 _MONEY: Final = tuple(f"{part}_fen" for part in PARTS)
 # Empty where an event has no such field. Of an intake: `counted` is `yes` for the one row that is in the totals;
-# `reissued` is the epoch and number of the row that stands for the receipt, where this one is not it; `voided` is `yes`
-# when the receipt is void now; `bag_codes` are those of its bags, in their order, a space between two. Of the row that
-# stands for a receipt one of `bought_fen` (to pay), `consigned_fen` (an estimate) and `void_fen` has its amount.
+# `reissued` is the epoch and number of the row that represents the receipt, where this one does not; `voided` is `yes`
+# when the receipt is void now; `bag_codes` are those of its bags, in order, separated by a space. In the row that
+# represents a receipt, one of `bought_fen` (to pay), `consigned_fen` (an estimate) and `void_fen` has its amount.
 COLUMNS: Final = (
     *("station", "epoch", "seq", "type", "received_at", "problem"),
     *(*_ENVELOPE, *_DATA, *_COUNT_COLUMNS, _BAGS, *_MONEY),

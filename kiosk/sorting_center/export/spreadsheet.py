@@ -23,11 +23,11 @@ from kiosk.sorting_center.reports.shared.figures import part_of
 from kiosk.sorting_center.reports.tables.schema import PARTS
 
 BYTE_ORDER_MARK: Final = "\ufeff"  # Without it a spreadsheet reads UTF-8 as the code page of its machine
-SHEET_ROWS: Final = 1_048_576  # Of one sheet, with its header; what is more goes on in a further one
+SHEET_ROWS: Final = 1_048_576  # Of one sheet, with its header; further rows are in a further sheet
 CELL_CHARACTERS: Final = 32_767
 EXACT_DIGITS: Final = 15  # A number of more digits would be rounded by the spreadsheet: it stays text
 
-# The apostrophe itself, so that one that was put before can be told from one that was there.
+# The apostrophe itself, so that an added one can be distinguished from one that was in the text.
 _ESCAPED_STARTS: Final = (*FORMULA_STARTS, "'")
 _NO_XML: Final = re.compile("[\ud800-\udfff\ufffe\uffff]")
 
@@ -87,7 +87,7 @@ Words = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class ReceiptFormat:
-    """``goods`` gives what a product is called in the language of ``words``, "" where nobody has told it."""
+    """``goods`` returns the name of a product in the language of ``words``, "" where none was reported."""
 
     words: Words
     goods: Callable[[str], str]

@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 POSITION_NAME: Final = "mqtt"
 _UNEXPECTED: Final = "Unexpected error {} (see the log); it is tried again."
 _DECODER: Final = msgspec.json.Decoder()
-# Of the event's canonical form, where `feedseq` goes: up to the end there are no brackets, so it is the outermost
-# object, and `id` comes next, so there is no such attribute yet and none that must stand before it.
+# Of the event's canonical form, where `feedseq` is inserted: up to the end there are no brackets, so it is the
+# outermost object, and `id` comes next, so there is no such attribute yet and none that must precede it.
 _FEEDSEQ_INSERT_POINT: Final = re.compile(
     rb'"epoch":"[0-9a-f]{16}",(?="id":"[^"\\]*+"(?:,"[a-z]++":(?:"[^"\\]*+"|[0-9]++))*+\}\Z)'
 )
@@ -92,7 +92,7 @@ class Feed:
         """Publish one window if this process is the publisher; return whether there may be more."""
         if not self._ledger.is_publisher:
             return False
-        # Another process may have led meanwhile, and gone further.
+        # Another process may have been the publisher meanwhile, and have published more.
         position = max(self._published_upto, self._ledger.feed_position(POSITION_NAME))
         entries = self._ledger.feed(position, _WINDOW)
         if not entries:

@@ -31,7 +31,7 @@ from kiosk.sorting_center.shared.ports import FeedConnection
 log = logging.getLogger(__name__)
 
 _COMMAND: Final = (sys.executable, "-m", "kiosk.base.loading", "kiosk.sorting_center.feed.process")
-WAKE_UP: Final = b"\n"  # To be told when there may be something new. A pipe that is full says it already.
+WAKE_UP: Final = b"\n"  # Sent when there may be something new. A full pipe says so already.
 _PART_STOP_TIMEOUT_S: Final = 0.6
 _POLL_INTERVAL_S: Final = 0.2
 EXIT_CANNOT_START: Final = 3

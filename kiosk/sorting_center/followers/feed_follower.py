@@ -1,4 +1,4 @@
-"""Following the feed of the ledger: where to go on, and until told to end."""
+"""Following the feed of the ledger: where to resume, and a worker that runs until stopped."""
 
 from __future__ import annotations
 

@@ -40,13 +40,13 @@ _PAGE: Final = 100
 _encode: Final = msgspec.json.Encoder().encode
 _OFFER: Final = msgspec.json.Decoder(StationOffer)
 _TEXTS: Final = msgspec.json.Decoder(ListingTexts)
-# All with the module: two threads that are the first to have msgspec look at a type make it crash (0.22).
+# Made when the module is loaded: msgspec 0.22 crashes when two threads are the first to use a type.
 _PUBLISHED: Final = msgspec.json.Decoder(Published)
 
 
 @dataclass(frozen=True, slots=True)
 class ActionContext:
-    """Who does it, on which version of the listing, and why; "" where nobody need say."""
+    """Who acts, on which version of the listing, and why; "" where no reason is needed."""
 
     who: str
     version: int

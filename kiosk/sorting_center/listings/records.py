@@ -19,7 +19,7 @@ class ListingState(StrEnum):
     PUBLISHED = "published"
     PAUSED = "paused"
     SOLD_OUT = "sold_out"
-    WITHDRAWN = "withdrawn"  # For ever
+    WITHDRAWN = "withdrawn"  # Permanent
 
 
 class ListingAction(StrEnum):
@@ -127,7 +127,7 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """As it stands; ``version`` is what whoever acts must have seen."""
+    """The current state; ``version`` is the one that the acting user must have seen."""
 
     key: ListingKey
     offer: StationOffer
@@ -174,8 +174,8 @@ class ListingStep:
 
 @dataclass(frozen=True, slots=True)
 class OfferPhoto:
-    """One of an offer. ``known``: an accepted event told of it for this very lot; no other is ever shown. ``path``:
-    None while it is not here.
+    """A photo of an offer. ``known``: an accepted event reported it for this very lot; no other is ever shown.
+    ``path``: None while it is not here.
     """
 
     sha256: str

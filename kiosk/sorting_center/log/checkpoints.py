@@ -30,7 +30,7 @@ from kiosk.sorting_center.ledger.shared.errors import LedgerDamaged
 from kiosk.sorting_center.log.tree import Leaf, StoredLeaves, trees
 from kiosk.sorting_center.stations.authority import ConfigurationKey
 
-# For so long the last checkpoint of a year goes on to be given beside those of the next: a station may be away.
+# For so long the last checkpoint of a year is still sent beside those of the next: a station may be away.
 _TURN: Final = timedelta(days=31)
 
 
@@ -79,7 +79,7 @@ def _newest(connection: Connection, region: str) -> list[Checkpoint]:
 
 def _row(connection: Connection, key: ConfigurationKey, one: Checkpoint, station: str) -> CheckpointRow:
     c = log_witness.c
-    # What it said after it got this checkpoint does not count: its part stays the same until the next one.
+    # Its reports after it got this checkpoint do not count: its part stays the same until the next one.
     before = select(c.size).where(c.origin == one.origin, c.station == station, c.size < one.size)
     old = connection.execute(before.order_by(c.feedseq.desc()).limit(1)).scalar() or 0
     path = consistency_path(old, one.size, StoredLeaves(connection, one.origin).subtree) if old else ()

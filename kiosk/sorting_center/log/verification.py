@@ -25,9 +25,9 @@ _read_event: Final = reader(msgspec.json.Decoder(dict[str, Any]))
 
 
 class LogFault(NamedTuple):
-    """``kind``: `edited` (an event is not the one of the log), `deleted`, `moved` (it stands at another place of the
-    feed), `added` (it stands between events of the log and is not in it), `block` (the log's hashes do not follow from
-    its leaves), `checkpoint` (the log is not that of the day's checkpoint), `witness` (nor that which a station keeps).
+    """``kind``: `edited` (an event is not the one of the log), `deleted`, `moved` (it is at another place of the feed),
+    `added` (it is between events of the log and is not in it), `block` (the log's hashes do not follow from its
+    leaves), `checkpoint` (the log is not that of the day's checkpoint), `witness` (nor that which a station keeps).
     ``about``: an event, a block, a day or a station.
     """
 

@@ -37,7 +37,7 @@ _WITNESSES: Final = frozenset({CheckpointKept.TYPE, CheckpointRefused.TYPE})
 
 
 class CountyLog:
-    """Any number of processes may have one: of two that append at once the second goes on where the first has ended."""
+    """Any number of processes may have one: of two that append at once, the second continues where the first ended."""
 
     def __init__(
         self,

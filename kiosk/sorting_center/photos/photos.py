@@ -28,14 +28,14 @@ _SCHEMA_LOCK: Final = 0x53_4B_08
 
 
 class PictureStatus(StrEnum):
-    UNKNOWN = "unknown"  # No accepted event of this station has told of it, as far as the feed is followed
+    UNKNOWN = "unknown"  # No accepted event of this station reported it, as far as the feed is followed
     PENDING = "pending"
     RECEIVED = "received"
 
 
 @dataclass(frozen=True, slots=True)
 class AnnouncedPicture:
-    """What an event said of a picture; sides in pixels, 0 of the file that answers a request, which is no picture."""
+    """A picture as an event reported it; sides in pixels, 0 for a file that answers a request, which is no picture."""
 
     name: PictureName
     size_bytes: int

@@ -24,10 +24,10 @@ class RefusalReason(StrEnum):
     NOT_YOURS = "not_yours"  # The certificate is another station's
     REVOKED = "revoked"  # The county's list lets this certificate in no more
     NOT_ANNOUNCED = "not_announced"
-    SIZE = "size"  # Another size than the event said
+    SIZE = "size"  # Not the size in the event
     OFFSET = "offset"  # The part does not begin where the last one ended
     HASH = "hash"
-    FORMAT = "format"  # No JPEG, or one with metadata, or with other sides than the event said
+    FORMAT = "format"  # Not a JPEG, or with metadata, or with other sides than in the event
     QUOTA = "quota"
     BUSY = "busy"
     FULL = "full"  # Of the disk
@@ -38,7 +38,7 @@ class RefusalReason(StrEnum):
 SUSPICIOUS: Final = frozenset({RefusalReason.NOT_YOURS, RefusalReason.SIZE, RefusalReason.HASH, RefusalReason.FORMAT})
 
 
-# For the others a region is only what was asked for: the list cannot be filled with invented regions.
+# For the others a region is only the requested one: the list cannot be filled with invented regions.
 _WITH_KNOWN_REGION: Final = SUSPICIOUS - {RefusalReason.NOT_YOURS} | {RefusalReason.OFFSET}
 
 

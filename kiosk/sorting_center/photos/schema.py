@@ -15,7 +15,7 @@ metadata = MetaData()
 # In which generation of the ledger's feed, and up to where.
 followed = Table("followed", metadata, Column("name", Code, primary_key=True), Column("value", Code, nullable=False))
 
-# Pictures of accepted shots, by the first event that told of each. Made of the feed.
+# Pictures of accepted shots, by the first event that reported each. Made from the feed.
 announced = Table(
     "announced",
     metadata,

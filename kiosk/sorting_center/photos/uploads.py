@@ -1,4 +1,4 @@
-"""What a station is answered when it asks for a picture of its own, or sends a part of one."""
+"""The answers to a station that asks for one of its pictures, or sends a part of one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from kiosk.sorting_center.shared.ports import UploadBody
 DAY_BYTES: Final = 1_000_000_000  # Three weeks without a line, at 200 intakes a day, are 4 GB: sent within the week
 DAY_REQUESTS: Final = 50_000  # On a line of 32 kbit/s a part of two seconds after the other is 43,200
 RESERVE_BYTES: Final = 500_000_000  # Left free: the ledger may be on the same disk, and events go before pictures
-_BLOCK: Final = 4096  # What is lost at most of a part whose line breaks, when the break is told as an error
+_BLOCK: Final = 4096  # Most that is lost of a part whose line breaks, when the break is reported as an error
 _FULL_RETRY_S: Final = 600.0
 _BUSY_RETRY_S: Final = 5.0
 _UNAVAILABLE_RETRY_S: Final = 60.0

@@ -39,7 +39,7 @@ SEALED: Final = ".age"
 PHOTOGRAPHS: Final = "photographs"
 PHOTOGRAPH_LIST: Final = "photographs.txt"
 PHOTOGRAPH_FILES: Final = "*/*/*/*.jpg"  # `PictureFolder`
-# Below /etc/sorting-center. Keys are sealed; those that lie open there, and passwords, are made anew at a restore.
+# Below /etc/sorting-center. Keys are sealed; unsealed ones there, and passwords, are made again at a restore.
 REQUIRED: Final = ("settings.toml", "answers.toml")
 _AUTHORITY: Final = ("authority.crt", "authority.key", "kit.key", "kit.pub", "wifi-password", "exported")
 OPTIONAL: Final = tuple(f"authority/{name}" for name in _AUTHORITY)

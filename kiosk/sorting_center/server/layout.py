@@ -1,4 +1,4 @@
-"""Where everything of a county's server lies, below one root."""
+"""The places of everything on a county's server, below one root."""
 
 from __future__ import annotations
 

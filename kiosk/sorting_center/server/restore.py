@@ -1,4 +1,4 @@
-"""A backup of a whole server, checked and put in place on a bare machine; killed at any moment, it is begun again."""
+"""A backup of a whole server, checked and put in place on a bare machine; if killed at any moment, it starts again."""
 
 from __future__ import annotations
 

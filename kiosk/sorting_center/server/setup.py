@@ -1,4 +1,4 @@
-"""Makes a county's server of this machine, step by step; each can be killed and begun again, and done twice."""
+"""Makes this machine a county's server, step by step; each step can be killed and restarted, and done twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A TOML file of this server, able to say in which line a key stands."""
+"""A TOML file of this server that can report the line of a key."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 _RETRY_FIRST_S: Final = 0.5
 _RETRY_MAX_S: Final = 30.0
-_BACKOFF_RESET_S: Final = 60.0  # A process that lived so long is begun again without a pause that grew
+_BACKOFF_RESET_S: Final = 60.0  # A process that lived so long is restarted without an increased pause
 _POLL_INTERVAL_S: Final = 0.25
 _EXIT_DELAY_S: Final = 3.0  # From the end of the parent process to that of this one, whatever hangs here
 NICENESS: Final = 5  # How much nicer a job is than the pages, and than what takes events in
@@ -49,7 +49,7 @@ class SupervisedProcessPlan:
 
 
 class SupervisedProcess:
-    """Begun at `start`, and again whenever it ends, until `stop`."""
+    """Started at `start`, and again whenever it ends, until `stop`."""
 
     def __init__(self, plan: SupervisedProcessPlan) -> None:
         self._plan = plan
@@ -144,7 +144,7 @@ class SupervisedProcess:
                     with suppress(OSError):
                         pipe.close()
             if not self._worker.is_stopping and process.poll() is None:
-                process.kill()  # it has closed its output and lives: nothing is heard of it any more
+                process.kill()  # it lives but has closed its output: it can report nothing any more
             status = process.wait()
             with self._lock:  # not before: one that closes its output at its end, and stays, is still to be killed
                 self._process = None
@@ -188,7 +188,7 @@ def run_job(
         kill_timer = threading.Timer(timeout_s, process.kill)
         kill_timer.start()
         try:
-            with suppress(BrokenPipeError):  # it has ended before it read: its status says so
+            with suppress(BrokenPipeError):  # it ended before it read the task: its status shows that
                 stdin.write(task + b"\n")
                 stdin.flush()
             output = stdout.read()

@@ -22,12 +22,12 @@ class HealthReport:
     broker_trouble: str
     ledger_trouble: str
     feed_trouble: str
-    # Messages wait and are not taken in, or a part of the program has ended; not what the ledger has told itself.
+    # Messages wait and are not taken in, or a part of the program has ended; not what the ledger itself reports.
     intake_trouble: str
     messages: int
     events: int
     refused: int
-    dropped: int  # Not taken in, and said again by the stations: beyond the inbox's room or a station's share
+    dropped: int  # Not taken in, and sent again by the stations: beyond the inbox's room or a station's share
     commits: int
     commit_s: float  # All commits together; each with its messages' parts in it
     waiting: int  # Messages in the inbox, a second ago at most

@@ -1,4 +1,4 @@
-"""Addresses at which the sorting center is asked."""
+"""Addresses at which the sorting center listens."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The one decoder of released events, as the ledger stores them and the feed tells them.
+"""The one decoder of released events, as the ledger stores them and the feed publishes them.
 
-A released event was judged when it came, so it fits the type of this version: of what was written by an earlier one,
-fields may be missing that have a default, and of a later one there may be more. Never for an event with a problem.
+A released event was checked when it arrived, so it fits the type of this version: one written by an earlier version may
+lack fields that have a default, one of a later version may have more. Never for an event with a problem.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class EventEnvelope(msgspec.Struct, frozen=True, gc=False):
 
 
 _KINDS: Final[Mapping[str, type[EventData]]] = {kind.TYPE: kind for kind in EVENT_CLASSES}
-# With the module: two threads that are the first to have msgspec look at a type make it crash (0.22).
+# Made when the module is loaded: msgspec 0.22 crashes when two threads are the first to use a type.
 _DECODERS: Final = {kind: msgspec.json.Decoder(kind).decode for kind in EVENT_CLASSES}
 
 decode_envelope: Final = msgspec.json.Decoder(EventEnvelope).decode

@@ -6,8 +6,8 @@
       station, reader   clients alone (clientAuth)
       configuration     Ed25519, signs what stations are given (codeSigning), and passes for no connection
 
-A certificate of one kind is none of another: TLS refuses a server's as a client's and the other way round, and the
-subject says station or reader.
+A certificate of one kind does not pass for another: TLS refuses a server's as a client's and vice versa, and the
+subject states station or reader.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class BadAuthority(ValueError):
 
 
 class BadPassPhrase(ValueError):
-    """The pass phrase does not open the key, or the key was damaged: they cannot be told apart."""
+    """The pass phrase does not open the key, or the key is damaged: the two cannot be distinguished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class CountyAuthority:
 
 
 class ConfigurationKey:
-    """Signs what stations are given and asked. Its key lies open on the server: see `issue_configuration_key`."""
+    """Signs documents and requests for stations, by a key unencrypted on the server: see `issue_configuration_key`."""
 
     def __init__(self, issued: IssuedCertificate) -> None:
         """Load key and certificate. Raises BadAuthority."""
@@ -163,7 +163,7 @@ def log_lines(origins: Iterable[str], certificates: Iterable[bytes]) -> tuple[st
 
 
 class ServerAuthority:
-    """Its key lies open on the server, so that the certificates of servers renew themselves."""
+    """Its key is unencrypted on the server, so that the certificates of servers renew themselves."""
 
     def __init__(self, issued: IssuedCertificate) -> None:
         """Load key and certificate. Raises BadAuthority."""

@@ -1,7 +1,7 @@
 """Who may do what at Mosquitto, by its dynamic security plugin: the plugin's first file, what it has, what to change.
 
-A machine is a client whose user name is the subject of its certificate, with one role and nothing else. Clients and
-roles of other names are somebody's own and stay as they are.
+A machine is a client whose user name is the subject of its certificate, with one role only. Clients and roles of other
+names are not ours and stay as they are.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CONTROL_TOPIC: Final = "$CONTROL/dynamic-security/v1"
 CENTER_NAME: Final = "sorting-center"
 FEED_READER: Final = "feed-reader"
 PAGE: Final = 100  # Clients or roles in one answer, some 50 KB: far below what the broker lets through
-_BATCH: Final = 50  # Commands in one message: for each the broker writes its whole file, and serves nobody meanwhile
+_BATCH: Final = 50  # Commands in one message: for each the broker writes its whole file and serves no client then
 _DENIED: Final = ("publishClientSend", "publishClientReceive", "subscribe")
 _SALT_BYTES: Final = 12
 _ITERATIONS: Final = 10_000
@@ -198,7 +198,7 @@ def _role_name(subject: MachineSubject) -> str:
 
 def _acls(subject: MachineSubject) -> frozenset[_Acl]:
     if subject.kind is MachineKind.READER:
-        # It may ask for the feed of all regions, as the programs on this machine do, and is given that of its own.
+        # A reader may request the feed of all regions, as the programs on this machine do, and receives only its own.
         own = _readable(f"{ROOT}/{subject.region}/feed/#")
         return own | {_Acl("subscribePattern", f"{ROOT}/+/feed/#", allow=True)}
     topics = f"{ROOT}/{subject.region}/{subject.name}"

@@ -18,8 +18,8 @@ from kiosk.sorting_center.storefront.pages import LOG_INTERVAL_S, StorefrontSour
 from kiosk.sorting_center.web.shared.guard import HEADERS, Hosts
 from kiosk.texts import html
 
-# No script at all. JSON-LD stands in a script element of a type that no browser runs: a data block, which this policy
-# has no say in (HTML standard, "prepare the script element": the type is looked at first). Programs that judge a page
+# No script at all. JSON-LD is in a script element of a type that no browser runs: a data block, to which this policy
+# does not apply (HTML standard, "prepare the script element": the type is checked first). Programs that judge a page
 # read robots.txt from inside it: `connect-src`.
 _CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -32,7 +32,7 @@ _RETRY_AFTER_S: Final = 30
 _STATIC_MAX_AGE_S: Final = 24 * 3600  # As long as a telephone checks receipts without a line
 _SLIP_ENDPOINT: Final = "storefront.slip"
 _ERROR_TEXT_IDS: Final = {404: "not_found", 410: "gone", 503: "unavailable"}
-# Endpoints of people; all others are asked by programs.
+# Endpoints of people; all others are requested by programs.
 _HTML_ENDPOINTS: Final = frozenset(
     {None, _SLIP_ENDPOINT, *(f"storefront.{name}" for name in ("front", "everything", "lots", "one", "way"))}
 )

@@ -1,4 +1,4 @@
-"""The desk's database as the storefront opens it: for reading alone, for each question anew, whenever it is there."""
+"""The desk's database as the storefront opens it: read-only, separately for each query, whenever it exists."""
 
 from __future__ import annotations
 
@@ -19,15 +19,14 @@ from kiosk.sorting_center.desk.shared.errors import DeskError
 from kiosk.sorting_center.ledger.database import postgres
 from kiosk.sorting_center.ledger.database.address import LedgerAddress
 
-# For a desk that is being changed from the ground up. Whoever looks at a page does not wait longer.
+# For a desk that is being completely changed. A viewer of a page does not wait longer.
 _WAIT_S: Final = 1.0
 
 
 class DeskReader:
-    """Nothing is made, changed or locked here, so nobody at the desk ever waits. Safe to use from several threads.
+    """Creates, changes and locks nothing, so the desk never waits for it. Safe to use from several threads.
 
-    A desk that is missing, of an older version or put back from a backup is no trouble of this object: each question
-    finds it as it is.
+    Stays usable when the desk is missing, of an older version or restored from a backup: each query finds it as it is.
     """
 
     def __init__(self, ledger_url: str) -> None:

@@ -1,4 +1,4 @@
-"""What everybody may look at: the goods that are published, and what programs need to find them."""
+"""The public pages: the goods that are published, and what programs need to find them."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ from kiosk.texts.plain import plain
 
 storefront = Blueprint("storefront", __name__)
 
-# Of two that are asked for with equal weight the first; it is also what is given to who asks for none of them.
+# Of two requested with equal weight the first is used; so is the first when none of them is requested.
 LANGUAGE_CODES: Final = ("zh", "ug", "en")
 PAGE_SIZE: Final = 24
 MAX_SEARCH: Final = 60
-# A picture never changes; one that buyers shall not see any more is gone from their machines after that.
+# A picture never changes; one withdrawn from buyers is removed from their machines after that.
 PICTURE_MAX_AGE_S: Final = 24 * 3600
 _MASTER_MAX_AGE_S: Final = 60  # A master that is given while its small picture is made
 LOG_INTERVAL_S: Final = 300.0
@@ -65,7 +65,7 @@ _log = RateLimitedLog(logging.getLogger(__name__), time.monotonic, LOG_INTERVAL_
 
 @dataclass(frozen=True, slots=True)
 class StorefrontSources:
-    """``pictures`` and ``public``: None for none, and for addresses of whatever host somebody asks under."""
+    """``pictures``: None for none. ``public``: None for addresses with the host of each request."""
 
     listings: PublishedListings
     slips: SlipKeys
@@ -363,11 +363,11 @@ def _urls(places: dict[str, str], at: str) -> str:
     )
 
 
-_FALLBACK_LANGUAGES: Final = ("zh", "en", "ug")  # Of a text that is not written in the language that was asked for
+_FALLBACK_LANGUAGES: Final = ("zh", "en", "ug")  # Of a text that is not written in the requested language
 _COUNTRY: Final = "CN"  # ISO 3166-1: all stations are there
 _KILOGRAM: Final = "KGM"  # UN/ECE Recommendation 20
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
-# Nothing in a text ends the element it stands in, or begins another one.
+# No text can end the element it is in, or start another one.
 _SCRIPT_ESCAPES: Final = str.maketrans(
     {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 )

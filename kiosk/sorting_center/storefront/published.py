@@ -1,4 +1,4 @@
-"""What is published, as buyers look for it."""
+"""What is published, as buyers search it."""
 
 from __future__ import annotations
 

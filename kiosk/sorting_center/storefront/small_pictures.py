@@ -1,6 +1,6 @@
 """Small pictures for cards and pages: made once of each published master, and kept beside the masters.
 
-A process of its own decodes the masters, as for the pictures of channels; this one only writes the files it gets.
+A separate process decodes the masters, as for the pictures of channels; this one only writes the files it gets.
 """
 
 from __future__ import annotations

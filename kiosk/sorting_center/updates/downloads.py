@@ -23,7 +23,7 @@ Pieces = Callable[[int, int], Iterator[bytes]]  # From so many bytes on, so many
 
 @dataclass(frozen=True, slots=True)
 class DownloadRequest:
-    """``station`` is who asks; the texts are headers, "" for none. ``region``: of its certificate."""
+    """``station`` is the requesting one; the texts are headers, "" for none. ``region``: of its certificate."""
 
     station: str
     path: DownloadPath

@@ -104,7 +104,7 @@ def _of_events(seen: CountySnapshot) -> Iterator[Condition]:
 def _of_documents(seen: CountySnapshot) -> Iterator[Condition]:
     """Yield conditions of the county's keys, documents and prices, and of what is not signed."""
     for region, tried in seen.keys.items():
-        # A case each year: one that a person has closed hides only the year that it was opened in.
+        # A case each year: a closed one hides only the year in which it was opened.
         if years := max(0, (seen.now - tried) // KEY_TRIAL_TERM):
             subject = (tried + years * KEY_TRIAL_TERM).date().isoformat()
             detail = format_detail("key_untried", day=tried.date().isoformat())

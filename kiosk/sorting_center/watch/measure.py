@@ -18,10 +18,10 @@ BACKLOG_EVENTS: Final = 100  # About thirty intakes that wait at the station: a 
 LATE_AFTER: Final = timedelta(hours=24)
 # Stations send what is missing again by themselves, in seconds when the line is well.
 GAP_PATIENCE: Final = timedelta(minutes=15)
-# A station says nothing while nobody comes, and the broker knows that it is there: one that is online is given a whole
-# open day.
+# A station sends nothing while it has no customers, and the broker knows that it is there: one that is online is
+# allowed a whole open day.
 ONLINE_FACTOR: Final = 8
-# Software is old when so many of the stations run a newer one: at the beginning of an update nobody is late.
+# Software is old when so many of the stations run a newer one: at the beginning of an update no station is late.
 OLD_SOFTWARE_SHARE: Final = 0.75
 # Of stations that have no township in the registry. On the wall clock of the county.
 DEFAULT_TOWNSHIP: Final = Township("", "", OpeningHours.parse("mon-sun 10:00-19:00"), QUIET_MIN)
@@ -32,7 +32,7 @@ Version = tuple[int, ...]
 @dataclass(frozen=True, slots=True)
 class Measure:
     """``now`` is on the wall clock of the county; ``software`` is what at least three quarters of the stations run, or
-    a newer one; None when nothing can be said.
+    a newer one; None when it is unknown.
     """
 
     register: StationRegister
@@ -114,7 +114,7 @@ class StationMark(StrEnum):
 
 
 # What a person has to settle is shown until the case is closed, also a gap that an ended epoch has left. All other
-# marks are what is so at this moment.
+# marks show the present state.
 MARK_OF_CASE: Final[Mapping[str, StationMark]] = {
     "fork": StationMark.FORK,
     "twin": StationMark.TWIN,

@@ -17,7 +17,7 @@ from kiosk.sorting_center.desk.registry import StationRegister
 from kiosk.sorting_center.desk.station_configurations import StationConfiguration, StationKey
 from kiosk.sorting_center.reports.paid_prices import PaidKey, PaidPrice
 
-GRACE: Final = timedelta(hours=24)  # So long a station may go on with the price before: it may have no line
+GRACE: Final = timedelta(hours=24)  # So long a station may use the price before: it may have no line
 _MAX_RENDERED: Final = 20  # Releases in memory
 
 
@@ -92,7 +92,7 @@ class OldPrices:
         try:
             content = rendering.parts(one.station, township).get("prices", b'{"prices":[]}')
         except BadRow:
-            return Catalog((), (), (), ())  # Such a release is given to nobody
+            return Catalog((), (), (), ())  # Such a release is sent to no station
         if content not in catalogs:
             part = parse_part("prices", content)
             rows = part.prices if isinstance(part, PricesPart) else ()

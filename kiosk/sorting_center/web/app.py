@@ -44,8 +44,8 @@ MAX_FORM_BYTES: Final = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ExternalAddresses:
-    """``hosts`` are the names the pages answer under, None: loopback only; ``trusted_proxy`` speaks for who asks;
-    ``storefront`` is where buyers find what is published.
+    """``hosts`` are the names the pages answer under, None: loopback only; ``trusted_proxy``: the proxy whose headers
+    about clients are believed; ``storefront`` is where buyers find what is published.
     """
 
     hosts: Hosts | None = None

@@ -1,4 +1,4 @@
-"""The web's process as the sorting center sees it: its port, its beginning and end, and what it is told."""
+"""The web's process as the sorting center sees it: its port, its start and end, and what is sent to it."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class WebTask(msgspec.Struct, frozen=True):
 
 
 class WebProcess:
-    """A process of its own, so that no page slows down who takes events in, and none of its faults ends it.
+    """A separate process, so that no page slows down the intake of events, and none of its faults ends it.
 
-    Has its port from the moment it is made, also while the process is begun again; raises OSError when the address
-    cannot be had.
+    Has its port from construction, also while the process is restarted; raises OSError when the address is not
+    available.
     """
 
     def __init__(self, ledger_url: str, settings: CenterWebSettings, health: CenterHealth) -> None:
@@ -86,7 +86,7 @@ _REPORT_FIELDS: Final = frozenset(asdict(CenterHealth().report()))
 
 
 class RemoteHealth:
-    """The last report; once it is older than STALE_S, one that says so. ``clock`` is monotonic, in seconds."""
+    """The last report; one with a trouble once it is older than STALE_S. ``clock`` is monotonic, in seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

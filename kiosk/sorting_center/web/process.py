@@ -1,7 +1,7 @@
-"""The web's process: ``python -m kiosk.sorting_center.web.process``, begun by `child.WebProcess` and by nobody else.
+"""The web's process: ``python -m kiosk.sorting_center.web.process``, started only by `child.WebProcess`.
 
-What it needs comes as one line of JSON on standard input; each further line there is how the program that takes events
-in is. The end of it says that the sorting center has ended, however it ended.
+Its task is one line of JSON on standard input; each further line there is the health of the program that takes events
+in. The end of the input means that the sorting center has ended, however it ended.
 """
 
 from __future__ import annotations

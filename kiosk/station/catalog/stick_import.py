@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class RowChanges:
-    """How many rows of one kind there would be, and how many of them are new, are gone, have changed."""
+    """The number of rows of one kind, and how many of them are new, removed, changed."""
 
     n: int
     new: int
@@ -43,7 +43,7 @@ class PriceChange:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """``prices`` in the order of the new catalog, those that are gone last."""
+    """``prices`` in the order of the new catalog, the removed ones last."""
 
     products: RowChanges
     containers: RowChanges
@@ -82,7 +82,7 @@ WAIT_S: Final = 5.0  # For another look: a slow stick must not hold one thread o
 
 @dataclass(frozen=True, slots=True)
 class CatalogPreview:
-    """``version`` is the one in force, ``same``: the file holds the same. ``seen`` stands for both in a form."""
+    """``version`` is the one in force, ``same``: the file holds the same. ``seen`` identifies both in a form."""
 
     version: int
     same: bool

@@ -1,7 +1,7 @@
-"""Who stands at the counter: signed in by number and PIN, signed out when nobody touches it.
+"""Who is at the counter: signed in by number and PIN, signed out when the counter is not used.
 
-One counter, one person: whoever signs in ends the session before. A session also ends with its PIN, its role and
-the employment of its person, at the next touch. ``GuessLimit`` limits wrong PINs and wrong pickup codes.
+One counter, one person: a sign-in ends the session before. A session also ends with its PIN, its role and the
+employment of its person, at the next touch. ``GuessLimit`` limits wrong PINs and wrong pickup codes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MAX_PIN_LENGTH = 16  # Characters; a longer text is no PIN and not worth hashin
 
 @dataclass(frozen=True, slots=True)
 class CounterSession:
-    """A person at the counter. ``token`` is the browser's cookie."""
+    """A person signed in at the counter. ``token`` is the browser's cookie."""
 
     token: str = field(repr=False)
     person: Person

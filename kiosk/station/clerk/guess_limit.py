@@ -35,11 +35,11 @@ PICKUP_CODE: Final = GuessTarget("pickup", wrong="wrong_code", locked="code_lock
 
 
 class GuessLimit:
-    """Counts wrong guesses before they are answered, and counts on after a restart.
+    """Counts wrong guesses before they are answered, and keeps the count over a restart.
 
-    The count is on the disk before the answer: pulling the plug right after a wrong guess forgets nothing. When the
-    disk refuses, the count goes on in memory, so that a full card does not end the lockout. A right answer clears
-    nothing: who knows one PIN or one pickup code must not buy fresh guesses at another with it.
+    The count is on the disk before the answer: a power cut right after a wrong guess loses nothing. When the disk
+    refuses, the count continues in memory, so that a full card does not end the lockout. A right answer clears nothing:
+    a known PIN or pickup code must not give fresh guesses at another.
     """
 
     def __init__(self, guessed: GuessTarget, lockouts: Lockouts, stamps: Callable[[], Stamp]) -> None:

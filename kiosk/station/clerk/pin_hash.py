@@ -1,10 +1,10 @@
-"""Who works at the station, and PINs under its key: the database alone gives nothing to guess against.
+"""The staff of the station, and PINs under its key: the database alone gives nothing to guess against.
 
-Six digits are a million guesses, and Argon2id (RFC 9106) only makes each of them dear: nine hours of one processor for
-all of them. So a PIN is kept in a form that cannot be checked without a key that lies outside the database and outside
-every backup (see pickup_key.py): ``$keyed$KEY$argon2id$…``, which is Argon2id(HMAC(key, PIN)).
+Six digits are a million guesses, and Argon2id (RFC 9106) only makes each of them expensive: nine hours of one processor
+for all of them. So a PIN is kept in a form that cannot be checked without a key that is outside the database and
+outside every backup (see pickup_key.py): ``$keyed$KEY$argon2id$…``, which is Argon2id(HMAC(key, PIN)).
 
-KEY names the key (a hash of it), so that a PIN of another machine is told from a wrong one.
+KEY names the key (a hash of it), which distinguishes a PIN of another machine from a wrong one.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ NO_PIN_KEY: Final = PinKey(None, "nowhere")
 def _argon_matches(secret: str | bytes, pin_hash: str | None) -> bool:
     from argon2.exceptions import InvalidHashError, VerificationError
 
-    dummy_hash = _dummy_hash()  # made with the very first PIN, whoever's it is
+    dummy_hash = _dummy_hash()  # made with the very first PIN, of a known or an unknown number
     try:
         with _releasing_memory():
             matches = _hasher().verify(pin_hash or dummy_hash, secret)
@@ -104,7 +104,7 @@ def _argon_matches(secret: str | bytes, pin_hash: str | None) -> bool:
 
 @cache
 def _hasher() -> PasswordHasher:
-    # Loaded with the first PIN: a station that nobody unlocks does without it.
+    # Loaded with the first PIN: a station where no PIN is used does not load it.
     from argon2 import PasswordHasher
 
     return PasswordHasher(time_cost=TIME_COST, memory_cost=MEMORY_KIB, parallelism=PARALLELISM)
@@ -126,12 +126,12 @@ def _releasing_memory() -> Iterator[None]:
         memory.release_free_memory()
 
 
-_MAX_NAME_DIGITS = 4  # In a name: "Aygul 2" is one, a telephone number is none
+_MAX_NAME_DIGITS = 4  # In a name: "Aygul 2" is a name, a telephone number is not
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who works here; ``name`` never leaves the station, events know the number alone."""
+    """A member of the staff; ``name`` never leaves the station, events contain only the number."""
 
     number: str
     name: str

@@ -1,8 +1,7 @@
 """A first or a forgotten PIN by telephone: the station shows digits, the county answers with digits.
 
-Nobody is signed in by it: a new PIN is typed. A challenge is used up by the right answer, by ``TRIES`` wrong ones, by
-that of another person and by a restart. Wrong answers count as wrong PINs do, so that guessing ends here as it does
-there.
+The answer does not sign in: a new PIN is typed. A challenge is used up by the right answer, by ``TRIES`` wrong ones, by
+that of another person and by a restart. Wrong answers count as wrong PINs do, which limits guessing.
 """
 
 from __future__ import annotations
@@ -23,13 +22,13 @@ from kiosk.station.clerk.refusals import CounterRefused
 logger = logging.getLogger(__name__)
 
 TRIES: Final = 5
-ANSWERED_MS: Final = 5 * 60_000  # So long the new PIN may be typed: then somebody else may stand there
+ANSWERED_MS: Final = 5 * 60_000  # The new PIN must be typed within it: later another person may be there
 _MAX_SECRET_FILE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
 class PinChallenge:
-    """What stands on the screen. ``token`` is that of the browser in which the right answer was typed."""
+    """The challenge on the screen. ``token`` belongs to the browser in which the right answer was typed."""
 
     person: Person
     challenge: str

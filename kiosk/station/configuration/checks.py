@@ -48,7 +48,7 @@ from kiosk.store.checkpoints import OfferedCheckpoint
 from kiosk.store.county_documents import CheckedDocument
 from kiosk.store.shared.records import ExpectedParcel
 
-# What goods stand in where nobody has named anything: they lie on the pan as they are.
+# The container of goods for which none is named: they are weighed as they are.
 NO_CONTAINER: Final = Container("NONE", Names("يوق", "无", "None"), 0, "none")
 _ED25519_KEY: Final = bytes.fromhex("302a300506032b6570032100")  # Before the 32 bytes of a public key, in DER
 _MAX_ROWS: Final = {

@@ -1,4 +1,4 @@
-"""The county at this station, as pages and doctor see it: what is in force, what waits, what lies on a stick."""
+"""The county's documents at this station, for pages and doctor: in force, waiting, and on a stick."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ logger = logging.getLogger(__name__)
 
 _LAST_DAY: Final = "9999"
 _SIGNATURE_S: Final = 60.0
-_MAX_REMEMBERED: Final = 16  # Answers: pages show what lies on a stick again and again
+_MAX_REMEMBERED: Final = 16  # Answers: pages show the content of a stick repeatedly
 
 
 def signature_check(keys: CountyKeys | None) -> Callable[[bytes], RefusalReason | None]:
@@ -69,7 +69,7 @@ class PriceDay:
 
     def __init__(self, tools: InboxTools, floor: FloorFile) -> None:
         self._tools, self._floor = tools, floor
-        self._unchanged: tuple[int, str] | None = None  # A version, and a day that changes nothing of it
+        self._unchanged: tuple[int, str] | None = None  # A version, and a day that changes none of its prices
 
     def step(self) -> None:
         """Move the price day forward when the station is not busy. Raises StoreError, OSError."""
@@ -91,7 +91,7 @@ class PriceDay:
 
 @dataclass(frozen=True, slots=True)
 class StickDocument:
-    """A folder of a stick with a document of this station. ``refusal``: why it would not be taken; ``same``: it is the
+    """A folder of a stick with a document of this station. ``refusal``: why it would be refused; ``same``: it is the
     one in force; ``document`` is None where it cannot be read.
     """
 

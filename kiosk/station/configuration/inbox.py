@@ -1,8 +1,8 @@
 """The folder in which documents of the county arrive: from the relay, or copied from a stick.
 
 A document that arrives is judged at once, and refused or accepted. The accepted one is applied when its parts are
-there, its time has come and no intake goes on. Its name says how far it is: ``document.json``, ``arrived.json``,
-``accepted.json``; so a power cut between any two acts loses none and takes none twice.
+there, its time has come and no intake is in progress. Its file name shows its state: ``document.json``,
+``arrived.json``, ``accepted.json``; so a power cut between any two steps loses none and applies none twice.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ ARRIVED, ACCEPTED = "arrived.json", "accepted.json"
 PARTS, EFFECTIVE, OPEN_INTAKE, STORAGE = "parts", "effective", "open_intake", "storage"  # Why one waits, beside busy
 POLL_S: Final = 2.0
 _MAX_PARCELS_AT_ONCE: Final = 50  # More of them would hold the writer for too long
-# After a refusal: whoever sends one document after the other does not keep the processor busy with signatures.
+# After a refusal: a sender of one document after the other does not keep the processor busy with signatures.
 AFTER_REFUSAL_S: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class InboxTools:
-    """``signature`` says what is wrong with it, in a process of its own, which may end with OSError. ``busy``: why the
-    station must not change now. ``open_goods``: of intakes that go on. ``on_applied`` hears what is used from now on,
-    ``on_event`` that there is something to send.
+    """``signature`` returns what is wrong with it, in a process of its own, which may end with OSError. ``busy``: why
+    the station must not change now. ``open_goods``: of intakes in progress. ``on_applied`` gets what is used from now
+    on, ``on_event`` is called when there is something to send.
     """
 
     station: StationSettings
@@ -233,7 +233,7 @@ class DocumentInbox:
         logger.info("the county's document %s is in force", document.number)
         self._tools.on_applied(live)
         self._tools.on_event()
-        store.catalogs.get()  # into memory before somebody waits for it
+        store.catalogs.get()  # into memory before it is needed
         self._drop()
         store.county_documents.prune()
 

@@ -1,4 +1,4 @@
-"""What all acts of the counter share: one at a time, by a clerk who has signed in."""
+"""What all acts of the counter share: one at a time, by a signed-in clerk."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class CounterTools:
     stamps: Callable[[], Stamp]
     desk: IntakeExit
     on_event: Callable[[], None]  # Something was committed: there may be papers to print and an event to send
-    # Asked for a shot of a parcel; the state hears of it by `photo_done` or `photo_failed`.
+    # Requests a shot of a parcel; the state gets the result by `photo_done` or `photo_failed`.
     on_parcel_photo: Callable[[PhotoRequest, ParcelNumber], None]
     lots: LotCamera
     reader: ScanReader = field(default_factory=ScanReader)
@@ -59,10 +59,9 @@ class CounterTools:
 
 
 class ClerkCounter:
-    """The acts of the counter, side by side. Thread-safe: they share one lock (``Acts``) and one state. Every act is a
-    clerk's, checked against the open session, and raises CounterRefused, and then has changed nothing.
-    For everybody are ``handovers.public_code``, which hands nothing out but puts a parcel up for the clerk's tap, and
-    what ``members`` shows whoever has proven to be one.
+    """The acts of the counter, thread-safe: one lock (``Acts``) and one state. Every act is a clerk's, checked against
+    the open session; when it raises CounterRefused nothing has changed. Public are ``handovers.public_code``, which
+    only puts a parcel up for the clerk's tap, and what ``members`` shows to a proven member.
     """
 
     def __init__(self, state: CounterState, tools: CounterTools) -> None:

@@ -1,10 +1,10 @@
 """Parcels out: one at a time, by a pickup code or a named proxy, and always by a clerk's tap.
 
-The law knows no "collected" without somebody who collects (express market rules, in force 2024-03-01): nothing here
-hands out more than one parcel, and nothing does it by itself.
+By law there is no "collected" without a person who collects (express market rules, in force 2024-03-01): nothing here
+hands out more than one parcel, and nothing hands out by itself.
 
-``HandoverQueue`` in ``parcels.py`` holds the parcels that are proven and wait for the tap; ``GuessLimit``
-in ``kiosk/station/clerk/access.py`` limits wrong codes.
+``HandoverQueue`` in ``parcels.py`` holds the parcels that are proven and wait for the tap; ``GuessLimit`` in
+``kiosk/station/clerk/guess_limit.py`` limits wrong codes.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ class Handovers:
 
 
 class PickupCodes:
-    """The code of a parcel stands nowhere: the newest one alone can be shown, once."""
+    """The code of a parcel is stored nowhere: only the newest one can be shown, once."""
 
     def __init__(self, steps: ParcelSteps) -> None:
         self._acts, self._state, self._line, self._book = steps.acts, steps.state, steps.line, steps.book

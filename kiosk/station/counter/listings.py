@@ -1,4 +1,4 @@
-"""The listing desk: a clerk offers a lot for sale, with its photos, a pack and a grade. Nobody writes here."""
+"""The listing desk: a clerk offers a lot for sale, with its photos, a pack and a grade. No text is typed here."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from kiosk.store.catalogs import Catalogs
 from kiosk.store.listings import Listings as ListingTable
 from kiosk.store.shared.records import ListedPhoto, ListingRow, SeenShot, Stamp
 
-# Of 64: up to so many that differ, two shots are taken for the same goods. Seven of eight pairs are found, see
-# `kiosk.photo.pictures.likeness`; among 2,000 shots of other goods hardly one in a hundred is as near by chance, with
-# 12 bits one in five would be.
+# Of 64 bits: two shots that differ in at most this many are judged to show the same goods. Seven of eight pairs are
+# found, see `kiosk.photo.pictures.likeness`; among 2,000 shots of other goods hardly one in a hundred is as near by
+# chance, with 12 bits one in five would be.
 NEAR_BITS: Final = 8
 # Shots of other lots that are compared: those of several weeks, in a few milliseconds.
 MAX_COMPARED_SHOTS: Final = 2_000
@@ -58,7 +58,7 @@ NO_SALE_DATA: Final = "no_sale_data"
 PACK_OVER_LOT: Final = "pack_over_lot"  # The lot does not fill one such pack
 NO_PHOTO: Final = "no_photo"
 TOO_MANY_PHOTOS: Final = "too_many_photos"  # More than MAX_LISTING_PHOTOS that are not left out
-# Why a lot cannot be offered, in the order in which they are said.
+# Why a lot cannot be offered, in the order in which it is shown.
 HINDRANCES: Final = (VOIDED, NOT_IN_CATALOG, NO_SALE_DATA, PACK_OVER_LOT, NO_PHOTO, TOO_MANY_PHOTOS)
 
 # States of a listing: neither shot nor choice; not offered yet; offered; offered, and something is otherwise since; its
@@ -69,7 +69,7 @@ NONE, DRAFT, SUBMITTED, CHANGED, NOT_ACCEPTED = "none", "draft", "submitted", "c
 @dataclass(frozen=True, slots=True)
 class ListingPhoto:
     """A photo by its master. ``like`` is the lot of a shot that looks almost the same, "" for none. ``accepted``: false
-    once the sorting center keeps apart what tells of it; buyers never see it then.
+    once the sorting center has put its event aside; buyers never see it then.
     """
 
     sha256: str
@@ -80,12 +80,13 @@ class ListingPhoto:
 
 @dataclass(frozen=True, slots=True)
 class ListingView:
-    """A listing as it stands. ``photos`` are in the order in which buyers will see them, those left out among them.
+    """The current state of a listing. ``photos`` are in the order in which buyers will see them, including those left
+    out.
 
-    ``pack`` and ``grade`` are what is chosen, else the first of the product; ``pack`` is None without sale data.
-    ``hindrances`` are words of HINDRANCES; when there is none, ``offer`` is what would be told now, and ``seen`` the
-    digest of what of it people see. ``offered_at`` is when the newest offer was told, "" for never; ``acknowledged``:
-    the sorting center has it."""
+    ``pack`` and ``grade`` are the chosen ones, else the first of the product; ``pack`` is None without sale data.
+    ``hindrances`` are words of HINDRANCES; without any, ``offer`` is what would be sent now and ``seen`` the digest of
+    its visible part. ``offered_at`` is the newest offer's time, "" for never; ``acknowledged``: the center has it.
+    """
 
     receipt: str
     lot: str

@@ -1,7 +1,7 @@
-"""What a member brought to this station: on the screen for whoever proves to be that member, on paper, for a clerk.
+"""What a member brought to this station: on the screen for the proven member, on paper, and for a clerk.
 
-A card proves it, as a receipt in the hand does; without one the number does, together with the code that a clerk
-printed last. The station knows nothing of other stations: the county adds those up.
+The card is proof, as a receipt is for its holder; without a card the number is, together with the newest code that a
+clerk printed. The station has no data of other stations: the county adds those up.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The parcels of the counter: found, moved one step each, handed out in a line, given back to the driver in totes."""
+"""The parcels of the counter: found, moved one step each, handed out from a queue, returned to the driver in totes."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ MAX_HANDOVERS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """A villager's code was right: the parcel lies on the counter until the clerk's tap. ``until`` is monotonic.
-    ``called``: no clerk was there, so one was called, and has not come yet.
+    """A parcel whose pickup code was right: it is up at the counter until the clerk's tap. ``until`` is monotonic.
+    ``called``: no clerk was present, so one was called, and has not come yet.
     """
 
     parcel: ParcelRow = field(repr=False)

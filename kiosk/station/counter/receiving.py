@@ -36,8 +36,8 @@ def known_parcel_result(row: ParcelRow) -> ScanResult:
 
 @dataclass(frozen=True, slots=True)
 class IncomingWaybill:
-    """A waybill to book: ``carriers`` are those it may be of, the one it is booked for first. ``another``: a person has
-    said that it is a further package of a waybill that is known.
+    """A waybill to book: ``carriers`` are the possible ones, the one it is booked for first. ``another``: the clerk
+    stated that it is a further package of a known waybill.
     """
 
     number: str

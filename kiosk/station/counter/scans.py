@@ -73,7 +73,7 @@ _CODES: Final[Mapping[str | None, str]] = {
 
 _OF_CHARACTERS: Final = frozenset({"bidi", "invisible", "look_alike", "not_ascii"})
 _UNSHOWN: Final = frozenset({"phone_number", "id_number", "wifi"})
-# Codes of a scan nobody here has made: anything may stand in it.
+# Refusal codes of scans that were not made by this station: they may contain anything.
 _UNTRUSTED_CODES: Final = frozenset({"url", "control", "look_alike", "text", "not_a_waybill"})
 _PERSONAL_SCHEME: Final = re.compile(
     r"\s*(?:begin|mecard|vcard|bizcard|matmsg|mailto|smsto|sms|tel|wifi|otpauth)\s*:", re.I
@@ -149,8 +149,8 @@ class ParsedScan:
 
 @dataclass(frozen=True, slots=True)
 class ScanReader:
-    """Reads scans as this station is set up; ``in_store`` are the layouts of shops around it. The GS1 symbol or link on
-    a bag of ``company`` stands for the bag's own code, and is read as that.
+    """Reads scans by the settings of this station; ``in_store`` are the layouts of shops around it. The GS1 symbol or
+    link on a bag of ``company`` is read as the bag's own code.
     """
 
     in_store: tuple[InStoreLayout, ...] = ()
@@ -229,7 +229,7 @@ class OwnCodes:
         }
         open_ = openers.get(kind)
         if open_ is None:
-            # The lot of a crate, by its SSCC; None for everything else, and for an SSCC of somebody else
+            # The lot of a crate, by its SSCC; None for everything else, and for a foreign SSCC
             sscc = dict(scanned.scan.ais).get(_SSCC)
             found = self._intakes.by_sscc(sscc) if sscc and scanned.scan.valid else None
             if found is None:
@@ -333,9 +333,9 @@ _ON_THE_LIST: Final = frozenset({ParcelState.EXPECTED, ParcelState.MISSING})
 
 @dataclass(frozen=True, slots=True)
 class ScanSources:
-    """``typed``: what is typed into a page of the counter is a scan. Not where a scanner is set up: that types nowhere.
-    ``request_camera_scan`` has the camera look for a code; None where it is not the scanner. ``check_slip`` judges the
-    signed code of a receipt.
+    """``typed``: text typed into a page of the counter is a scan; false where a scanner is set up, which types nowhere.
+    ``request_camera_scan`` makes the camera look for a code; None where it is not the scanner. ``check_slip`` judges
+    the signed code of a receipt.
     """
 
     typed: bool = True

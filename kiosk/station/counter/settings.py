@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class CounterSettings:
-    """``lock_after_s``: a session that nobody uses ends. ``undo_s``: how long a scan can be taken back (R22)."""
+    """``lock_after_s``: an unused session ends after it. ``undo_s``: how long a scan can be taken back (R22)."""
 
     lock_after_s: float = 300.0
     undo_s: float = 10.0

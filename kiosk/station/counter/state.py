@@ -1,4 +1,4 @@
-"""What the counter shows: frozen values, made anew whenever something changed, and who watches them."""
+"""What the counter shows: frozen values, replaced at every change, and whether a page watches them."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ class ScanResult:
         slip              a verdict's     the signed code of a receipt, with what it says in ``slip``
         refused           a refusal's word
 
-    ``path`` is where the counter's page goes, "" to stay. ``shown`` is the scan as plain text, at most 64 printable
-    characters; "" for what belongs to a person. ``carriers`` are those to choose from: of a booked parcel while it can
+    ``path`` is the next page of the counter, "" to stay. ``shown`` is the scan as plain text, at most 64 printable
+    characters; "" for personal data. ``carriers`` are those to choose from: of a booked parcel while it can
     be taken back (the booked one first), of a refused one with word choose_carrier or another_package. ``offer`` is
-    there when the scan said no direction and the waybill may come in: with kind ``refused`` (unknown_parcel) or
-    ``parcel_known`` (expected); once it was taken it stays with the parcel it booked.
+    set when the scan gave no direction and the waybill may come in: with kind ``refused`` (unknown_parcel) or
+    ``parcel_known`` (expected); once taken it stays with the parcel it booked.
     """
 
     kind: str
@@ -82,7 +82,7 @@ class ScanResult:
 @dataclass(frozen=True, slots=True)
 class CounterView:
     """Everything a counter page needs beside the lists it reads itself. Times are monotonic seconds. ``shot_of`` is the
-    parcel or lot whose shot ``photo`` tells of. ``pending_prints`` counts papers that are queued, being sent or
+    parcel or lot whose shot ``photo`` describes. ``pending_prints`` counts papers that are queued, being sent or
     unknown. ``unfinished`` is the receipt of an intake that was left with bags on it.
     """
 
@@ -179,16 +179,16 @@ class FreshCode:
 
 
 class CounterState:
-    """What is shown, and what of the last scan can still be taken back or shown once. Thread-safe; ``on_view`` hears
-    every change, in order. ``lock`` is for whoever reads and changes in one go, and is held for microseconds: a paper,
-    a shot or the end of a session never waits for a slow card. ``on_clerk`` is called when a clerk has come.
+    """What is shown, and what of the last scan can still be taken back or shown once. Thread-safe; ``on_view`` receives
+    every change, in order. ``lock`` is for callers that read and change in one step, and is held for microseconds: a
+    paper, a shot or the end of a session never waits for a slow card. ``on_clerk`` is called when a clerk has come.
     """
 
     def __init__(self, view: CounterView, stamps: Callable[[], Stamp], on_view: Callable[[CounterView], None]) -> None:
         self.lock = threading.RLock()
         self.undo: Undo | None = None
         self.fresh: FreshCode | None = None
-        # What `photo` of the view tells of, for as long as a clerk may still overrule it: it is not on the card.
+        # The shot that `photo` of the view describes, as long as a clerk may still overrule it: it is not on the card.
         self.refused_shot: GoodsShot | None = None
         self.on_clerk: Callable[[], None] = lambda: None
         self._consent = view.consent

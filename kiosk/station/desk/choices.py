@@ -1,4 +1,4 @@
-"""What a person chooses before the weight is agreed on: who, what, sold how, in which container, certified by whom."""
+"""What is chosen before the weight is agreed on: who, what, sold how, in which container, certified by whom."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The pan with its journal beside it: both get the same readings, and what the journal tells goes out at once.
+"""The pan and its journal: both get the same readings, and the journal's notes are passed on at once.
 
-Not thread-safe: the desk holds its lock. ``on_note`` must not wait, the scale's thread stands behind it.
+Not thread-safe: the desk holds its lock. ``on_note`` must not wait, or the scale's thread waits too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class JournaledPan:
     """A ``Pan`` of which every load is accounted for. ``at`` is monotonic seconds, the scale's."""
 
     def __init__(self, profile: ScaleProfile, on_note: OnNote) -> None:
-        self.pan = Pan(profile)  # To be read, and asked to hold; what else is done with it goes through here
+        self.pan = Pan(profile)  # Only to read, and to hold a load; every other change goes through here
         self._journal = PanJournal(profile)
         self._on_note = on_note
         self._at = 0.0

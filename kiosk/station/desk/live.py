@@ -1,4 +1,4 @@
-"""The newest state of the station, for whoever watches: one board, any number of waiting readers, nothing queued."""
+"""The newest state of the station, for its readers: one board, any number of waiting readers, nothing queued."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OK = "ok"
 @dataclass(frozen=True, slots=True)
 class Marks:
     scale: str = "scale_missing"
-    printer: str = OK  # The first problem of any printer; `label` and `receipt` tell which one has it
+    printer: str = OK  # The first problem of any printer; `label` and `receipt` show which one has it
     label: str = OK
     receipt: str = OK
     link: str = OK

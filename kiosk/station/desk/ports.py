@@ -30,12 +30,12 @@ class DeskTools:
     on_view: Callable[[DeskView], None]
     on_scale: Callable[[LinkState], None]
     on_event: Callable[[], None]  # Something was committed: there may be papers to print and an event to send
-    # Asked for a shot of a lot, and its product; `Booked` hears later what became of it.
+    # Requests a shot of a lot, with its product; `ResultScreen` later receives the result.
     on_photo: Callable[[PhotoRequest, str], None]
     scan_after_sticking: bool = False  # The last screen asks for the label of each bag under the scanner
     # The legal status of the scale now; may raise StoreError.
     standing: Callable[[], ScaleLegalStatus | None] = lambda: None
-    # The journal of the pan tells something; called from the scale's thread as well, must not wait.
+    # Receives the notes of the pan's journal; also called from the scale's thread, must not wait.
     on_note: OnNote = lambda note: None
-    # The clock of the readings, in seconds. It goes on while the process is stopped, so a reading's age is true.
+    # The clock of the readings, in seconds. It continues while the process is stopped, so a reading's age is true.
     clock: Callable[[], float] = monotonic

@@ -30,7 +30,7 @@ class DeskLocks:
 
 
 class DeskState:
-    """Whoever calls anything but ``now`` and ``at_step`` holds ``locks.state``."""
+    """Callers of anything but ``now`` and ``at_step`` hold ``locks.state``."""
 
     def __init__(self, profile: ScaleProfile, tools: DeskTools) -> None:
         self.locks = DeskLocks()

@@ -1,7 +1,7 @@
-"""An intake that nobody touched any more: kept for the clerk for ten minutes, then given up (R21).
+"""An intake that was left idle: kept for the clerk for ten minutes, then given up (R21).
 
-Only one with bags that are fixed already: they would have to be weighed again. What was on the public screen is gone;
-what is kept shows nothing of a person but the member number.
+Only one with bags that are already fixed: they would have to be weighed again. It is no longer on the public screen;
+the only personal data shown of it is the member number.
 """
 
 from __future__ import annotations

@@ -62,8 +62,8 @@ PHOTO_REQUEST_STATES: Final = frozenset({"offered", "retake"})
 
 @dataclass(frozen=True, slots=True)
 class PhotoRequest:
-    """One shot of a lot or parcel. ``token`` is of this very shot: who asked knows by it which answer is theirs, and
-    takes none for it that somebody else's shot of the same lot has.
+    """One shot of a lot or parcel. ``token`` identifies this very shot: by it the requester recognizes its own answer,
+    and does not accept that of another request for the same lot.
     """
 
     subject: str
@@ -117,7 +117,7 @@ class Draft:
     prints: tuple[PrintView, ...] = ()
     scans_bags: bool = False  # The last screen asks for the label of each bag under the scanner
     photo: PhotoView = NO_PHOTO
-    shown_ref: str = ""  # A certificate was held under the scanner; whose it is has not been said yet
+    shown_ref: str = ""  # A certificate was held under the scanner; whose it is has not been stated yet
     certificate: Certificate | None = None
 
     @property

@@ -1,4 +1,4 @@
-"""The support bundle: one file that shows how a station is, and nothing of a person.
+"""The support bundle: one file that shows the state of a station, without personal data.
 
 It holds no event's data, no row of a table, no picture, key or paper; every text in it goes through the scrubber.
 """
@@ -44,13 +44,13 @@ _ENDINGS: Final = re.compile(
     r"(?:ning|ni|gha|qa|ge|ke|din|tin|da|de|ta|te|lar|ler|jan|"
     r"نىڭ|نى|غا|قا|گە|كە|دىن|تىن|دا|دە|تا|تە|لار|لەر|جان|دەك|تەك|چە|مۇ)+"
 )
-# A name in Arabic letters of so many may go on with anything: words that begin with a whole name are that name.
+# A name in Arabic letters of this length may have any ending: words that begin with a whole name are that name.
 _OWN_ENDING_FROM: Final = 5
 _MAX_ENDING_LETTERS: Final = 12
 _MIN_DIGITS: Final = 5  # Of a name that is only digits
 _MAX_SPACED_LETTERS: Final = 5
 _FIRST_HAN: Final = "\u3400"  # A Chinese name of few characters may be written with a gap after each
-# Names of more words are looked for as they stand, turned round, and with the family name first or last.
+# Names of more words are searched for as written, reversed, and with the family name first or last.
 _MAX_PERMUTED_WORDS: Final = 3
 
 _ESCAPE: Final = re.compile(
@@ -62,7 +62,7 @@ _GAP: Final = " "
 
 
 class PrivateNames:
-    """Finds names in any text: whatever stands between their words, in any order, escaped, accented or not. Texts and
+    """Finds names in any text: with anything between their words, in any order, escaped, accented or not. Texts and
     names are reduced to the same plain letters first, so the work grows with the text, not with the number of names.
     """
 
@@ -77,7 +77,7 @@ class PrivateNames:
 
     def _add(self, words: list[str]) -> None:
         if "".join(words).isdecimal() and len("".join(words)) < _MIN_DIGITS:
-            return  # every count would be a hole, and no number so short is a person's
+            return  # every count would be masked, and no personal number is so short
         for order in _orders(words):
             self._alone.add(_GAP.join(order))
             glued = "".join(order)
@@ -137,8 +137,9 @@ def _word_end(plain: str, start: int, end: int) -> int:
 
 
 class _Plain:
-    """A text in plain letters: no case, accent, escape or width; one gap for whatever is none. Knows where each came
-    from. A line's end is kept: no name goes over it."""
+    """A text in plain letters, each with its source position: no case, accent, escape or width; one gap for anything
+    else. A line's end is kept: no name goes over it.
+    """
 
     def __init__(self, text: str) -> None:
         letters: list[str] = []
@@ -257,10 +258,10 @@ _PERSONAL: Final = (
 _BETWEEN: Final = "[ .()\\[\\]\u2010-\u2015\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff-]"
 _RUN: Final = re.compile(rf"[+(]{{0,2}}+\d++(?:{_BETWEEN}{{1,3}}+\d++)*+(?:[ -]?[Xx]{_ALONE_END})?")
 _MIN_NUMBER_DIGITS: Final = 7
-# The numbers of people's own that are told even where letters stick to them.
+# Personal numbers that are recognized even where letters adjoin them.
 _INSIDE: Final = re.compile(r"(?<!\d)(?:\d{17}[\dXx]|(?:86)?1[3-9]\d{9}|0\d{9,11})(?!\d)")
 
-# Of texts that anybody may have written anything into: every long number, every six digits that stand alone.
+# Of texts in which anything may have been written: every long number, every six digits without neighbors.
 _FREE: Final = (
     (re.compile(rf"{_ALONE}\d{{8,}}{_ALONE_END}"), NUMBER),
     (re.compile(r"(?<!\d)\d{3}[ -]\d{3}(?!\d)"), CODE),
@@ -279,10 +280,10 @@ _TOKEN: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{4,63}")
 
 
 class Scrubber:
-    """Takes out of a text what belongs to a person; rather too much than too little: support can do with a gap in a log
-    line, a villager cannot with a leak. ``private`` are names and waybills as they stand in the station's database.
-    ``own`` are its marks for itself, epochs and heads of the journal. They stay: support compares them, and a
-    hexadecimal number may by chance look like anybody's waybill.
+    """Removes personal data from a text; rather too much than too little: support can do with a gap in a log line, a
+    villager cannot with a leak. ``private`` are names and waybills as stored in the station's database. ``own`` are its
+    identifiers of itself, epochs and heads of the journal. They stay: support compares them, and a hexadecimal number
+    may by chance look like a waybill.
     """
 
     def __init__(self, private: Iterable[str], own: Iterable[str] = ()) -> None:
@@ -357,7 +358,7 @@ _NO_JOURNAL: Final = "the journal cannot be read\n"
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a bundle is about. ``running`` tells whether the findings are those of a running station."""
+    """The subject of a bundle. ``running``: whether the findings are those of a running station."""
 
     station: StationSettings
     settings_file: Path | None
@@ -521,6 +522,6 @@ def _number(path: Path) -> int:
 def _prune(folder: Path, station: str) -> None:
     old = sorted(folder.glob(f"support-{station}-*.zip"), key=_number)[:-KEEP]
     for path in old:
-        # Somebody else's, or a medium that is full of errors: the new one is written, and that is what counts.
+        # Another user's file, or a medium that is full of errors: the new one is written, and that is what counts.
         with suppress(OSError):
             path.unlink(missing_ok=True)

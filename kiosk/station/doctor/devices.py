@@ -26,14 +26,14 @@ from kiosk.station.doctor.liveness import ScaleLiveness
 from kiosk.station.papers.network_printer import Network, host_of, is_reachable, reachable_networks
 from kiosk.station.scale.settings import MetrologySettings
 
-# A printer is asked for no longer: somebody waits before the screen, and perhaps a job behind the question.
+# The limit of a printer query: a person waits before the screen, and perhaps a job behind the query.
 STATUS_S: Final = 2.0
 PAGE_QUIET_S: Final = 60.0  # The unit that watches the browser restarts it then
 # So the sorting center knows within the first minute. A browser that needs longer than that is restarted by the unit
 # that watches it, and never comes.
 FIRST_PAGE_S: Final = 35.0
 
-# In the order of what is done first; any other fault is told as one.
+# In the order in which they are repaired; any other fault is reported as printer_fault.
 _PRINTER_WORDS: Final = (
     (PrinterFault.HEAD_OPEN, "printer_open"),
     (PrinterFault.COVER_OPEN, "printer_open"),

@@ -1,4 +1,4 @@
-"""The doctor of a running station: one finding for every device and service, from what the station holds in hand."""
+"""The doctor of a running station: one finding for every device and service, from what the station holds."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from kiosk.station.update.updates import Updates
 from kiosk.store import Stamp, Store, StoreError
 
 PRINTERS: Final = ("label", "receipt")
-_KEEP_S: Final = 2.0  # Printers are not asked more often than this, however many ask
+_KEEP_S: Final = 2.0  # Printers are queried no more often than this, however many clients ask
 
 
 class ExaminedStation(Protocol):
@@ -50,12 +50,12 @@ class ExaminedStation(Protocol):
 
 @dataclass
 class Equipment:
-    """What the composition root holds beside the service. Everything may be missing; a missing thing is told as such.
+    """What the composition root holds beside the service. Everything may be missing; what is missing is reported so.
 
-    ``parts`` are the health's; ``extra_findings`` are findings of others, such as the scale's standing; ``on_event``
-    wakes whoever waits for a paper or an event; ``end_lamp_test`` lets the lamps show the station's own state again.
-    ``scale_keys`` are those of the running scale, ``updates`` are there on a machine that can be updated, ``catalogs``
-    are the goods on sticks, ``county`` is what the county gives this station, ``network`` is that of a box.
+    ``parts`` are the health's; ``extra_findings`` are findings of others, such as the scale's; ``on_event`` wakes the
+    threads that wait for a paper or an event; ``end_lamp_test`` lets the lamps show the station's own state again.
+    ``scale_keys`` are those of the running scale, ``updates`` exist on a machine that can be updated, ``catalogs`` are
+    the goods on sticks, ``county`` is what the county gives this station, ``network`` is that of a box.
     """
 
     config: Configuration
@@ -88,7 +88,7 @@ def _all(station: ExaminedStation, equipment: Equipment) -> Iterator[DoctorFindi
     yield from device_findings(station, equipment)
     yield from equipment.extra_findings()
     if equipment.county is not None and equipment.county.has_county:
-        with suppress(StoreError):  # a row of its own
+        with suppress(StoreError):  # it has its own row
             yield devices.county_finding(equipment.county)
             yield devices.county_log_finding(equipment.county)
     yield from environment.findings(equipment.config, station.stamp().moment)
@@ -118,7 +118,7 @@ def liveness_finding(parts: Sequence[PartHealth]) -> DoctorFinding:
 
 
 class Doctor:
-    """Asked by the technician's page, and by ``kiosk doctor`` at ``/doctor.json``. Safe from several threads."""
+    """Used by the technician's page, and by ``kiosk doctor`` at ``/doctor.json``. Safe from several threads."""
 
     def __init__(
         self, station: ExaminedStation, equipment: Equipment, clock: Callable[[], float] = time.monotonic
@@ -149,8 +149,8 @@ class Doctor:
 
 # The sorting center that reads the rows is reached, and knows more of the link than the station.
 EXCLUDED_DEVICES: Final = frozenset({"link", "center"})
-# Before the first look, the second, and each further one. A scale and a camera need 20 s after the station's start; a
-# page that has not come after 35 s is told within the first minute.
+# Before the first check, the second, and each further one. A scale and a camera need 20 s after the station's start; a
+# page that has not come after 35 s is reported within the first minute.
 PAUSES_S: Final = (20.0, 18.0, 60.0)
 _END_S: Final = 5.0  # Two printers that do not answer take 4 s
 _WORST_FIRST: Final = (Severity.FAIL, Severity.WARN, Severity.OK)

@@ -1,6 +1,6 @@
-"""Environment check: what is no device. Database, card, clock, people, link, backup, fonts, and the box itself.
+"""Environment check of everything but devices: database, card, clock, people, link, backup, fonts, and the box itself.
 
-They need nothing of a running station, so the page and the command line say the same.
+It needs no running station, so the page and the command line report the same.
 """
 
 from __future__ import annotations
@@ -350,7 +350,7 @@ def signing_key(data: Path) -> DoctorFinding:
     try:
         StationSigning(data).load()
     except PermissionError:
-        raise  # Another user cannot tell
+        raise  # Another user cannot check it
     except (OSError, ValueError) as error:
         found = not isinstance(error, FileNotFoundError)
         return DoctorFinding("signing_key", found, False, Severity.WARN, "signing_key_failed")
@@ -433,7 +433,7 @@ def _waited_s(env: Environment) -> float | None:
         return None
     try:
         waited = (env.moment.utc - datetime.fromisoformat(env.seen.waiting_since)).total_seconds()
-    except (ValueError, TypeError):  # a flipped bit: the row of the records tells it
+    except (ValueError, TypeError):  # a flipped bit: the row of the records reports it
         return None
     return waited if waited >= 0 else None
 

@@ -25,9 +25,9 @@ class Severity(StrEnum):
 class DoctorFinding:
     """One row. ``found``: it is there; ``answering``: it does its work; None: that cannot be known here.
 
-    ``last_seen_s`` is how long ago it last gave a sign. ``needed``: without it the station cannot take goods in, print
+    ``last_seen_s`` is the age of its last sign of life. ``needed``: without it the station cannot take goods in, print
     or keep. ``word`` is the end of the text id ``doctor.do.…`` that says what to do; ``values`` fill it: places,
-    package names and counts, never a word of a person.
+    package names and counts, never personal data.
     """
 
     device: str

@@ -1,6 +1,6 @@
 """Findings about the hardware: board, card, heat, supply, watchdog and clock, from the kernel's small files.
 
-Each check has a thread of its own, for a driver that does not answer answers never.
+Each check has its own thread: a driver that does not answer may block its reader permanently.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ def number(text: str) -> int | None:
 
 _MODEL: Final = re.compile(r"Raspberry Pi (?:Compute Module )?(?:(?P<board>[345])\b|(?P<keyboard>[45])00\b)")
 _MAX_NAME_LENGTH: Final = 64  # The name of a board is shorter
-_PROGRAM: Final = Path(__file__).resolve().parents[3]  # The folder that the package lies in
-_INSTALLED: Final = "code"  # Its name on an installed machine; `release.json` lies beside it
+_PROGRAM: Final = Path(__file__).resolve().parents[3]  # The folder that contains the package
+_INSTALLED: Final = "code"  # Its name on an installed machine; `release.json` is beside it
 
 
 def read_model(proc: Path) -> str:
@@ -111,7 +111,7 @@ def build(release: str | None) -> DoctorFinding:
 # writes it into the module every 11 minutes (CONFIG_RTC_SYSTOHC).
 WRONG_S: Final = 60
 CELL_EMPTY_UV: Final = 2_000_000  # A lithium cell of 3 V is used up at 2 V (data sheets of CR2032 and ML2020)
-_LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)  # A DS3231 counts two digits of a year: what lies behind is garbage
+_LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)  # A DS3231 counts two digits of a year: later is garbage
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ _SECTOR_BYTES: Final = 512  # Of /sys/block/…/stat, whatever the device has (D
 _WRITTEN_FIELD: Final = 6
 _LIFE_HEX: Final = re.compile(r"0x[0-9a-fA-F]{1,2}")
 _UNKNOWN_DAY: Final = "–"
-_LATEST_S: Final = 4_102_444_800  # 2100: what lies behind is garbage
+_LATEST_S: Final = 4_102_444_800  # 2100: later values are garbage
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +222,7 @@ def _days(timestamps: Iterable[str]) -> list[str]:
 @dataclass(frozen=True, slots=True)
 class DataDisk:
     """The disk of the data. ``written_kb``: what ext4 has written to the partition in its life; ``stat`` of the disk,
-    since the start of the machine; ``life`` and ``eol``: as an eMMC tells them, "" of an SD card and an SSD.
+    since the start of the machine; ``life`` and ``eol``: as reported by an eMMC, "" of an SD card and an SSD.
     """
 
     disk: str
@@ -280,7 +280,7 @@ def _written_gb(found: DataDisk) -> int | None:
 # From here on the firmware slows the processor down (Raspberry Pi documentation, frequency management).
 HOT_C: Final = 80
 TOO_HOT_C: Final = 85  # From here on it slows the processor down as far as it can (the same)
-_SENSOR_C: Final = range(-40, 151)  # What the sensor can measure; anything else is none of its values
+_SENSOR_C: Final = range(-40, 151)  # What the sensor can measure; anything else is invalid
 LOW_NOW: Final = 1 << 0  # `get_throttled` (Raspberry Pi documentation, vcgencmd): below 4.63 V now
 LOW_BEFORE: Final = 1 << 16  # The same since the start
 _BITS_HEX: Final = re.compile(r"(?:0x)?[0-9a-fA-F]{1,8}")
@@ -399,7 +399,7 @@ HardwareCheck = Callable[[], DoctorFinding | None]
 
 @dataclass
 class BoundedChecks:
-    """Waits for no look longer than ``wait_s``. One that still hangs is not begun again."""
+    """Runs each check for at most ``wait_s``. One that still hangs is not started again."""
 
     wait_s: float = _WAIT_S
     _hanging: dict[str, threading.Thread] = field(default_factory=dict)
@@ -439,7 +439,7 @@ def _not_responding(device: str) -> DoctorFinding:
 
 @dataclass(frozen=True, slots=True)
 class MachineChecks:
-    """Where the kernel tells of the hardware; other folders in tests."""
+    """The folders in which the kernel reports on the hardware; other ones in tests."""
 
     sys: Path = Path("/sys")
     proc: Path = Path("/proc")

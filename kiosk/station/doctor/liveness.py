@@ -17,7 +17,7 @@ from kiosk.station.desk.live import OK
 from kiosk.station.doctor.status_files import RelayStatusFile
 from kiosk.station.shared.health import FILE_NAME, since_boot
 
-QUIET_S: Final = 600.0  # Events that wait longer than this while the sorting center says nothing are worth a look
+QUIET_S: Final = 600.0  # Events that wait longer than this without an answer of the sorting center need a check
 LINK_DOWN: Final = "link_down"
 LINK_NONE: Final = "link_none"
 _LINK_POLL_S: Final = 5.0
@@ -78,7 +78,7 @@ class ScannerWatch:
 
 
 class LinkStatus:
-    """Asked again and again. What waited before the station started has waited since then: the wall clock may lie."""
+    """Polled repeatedly. What waited before the station started counts from the start: the wall clock may be wrong."""
 
     def __init__(self, relay: RelayStatusFile | None, clock: Callable[[], float] = time.monotonic) -> None:
         """Take the relay's status file, None without a relay, and a clock of monotonic seconds."""
@@ -114,8 +114,8 @@ def _is_refused(relay: RelayStatusFile) -> bool:
 
 
 class PageWatch:
-    """What the page on the screen has said of itself, by the file that ``PageHeartbeat`` writes. Outside of a service
-    nobody writes it: then nothing is known and nothing is waited for.
+    """What the page on the screen has reported, in the file that ``PageHeartbeat`` writes. Without a service the file
+    is not written: then nothing is known and nothing is waited for.
     """
 
     def __init__(

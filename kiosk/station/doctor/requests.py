@@ -1,7 +1,7 @@
-"""Does what the county asks for, signed: a report of the doctor, a support bundle, a look for updates. Nothing else.
+"""Does what the county requests, signed: a report of the doctor, a support bundle, a check for updates. Nothing else.
 
-An answer is recorded before it is told: for a request that comes again, also after a power cut, it is told again, and
-nothing is done twice.
+An answer is recorded before it is sent: a repeated request, also after a power cut, gets the same answer, and nothing
+is done twice.
 """
 
 from __future__ import annotations

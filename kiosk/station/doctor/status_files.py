@@ -24,15 +24,15 @@ from kiosk.station.update.release import is_version
 
 RELAY_ALARMS: Final = ("", "fork", "ahead")  # Why the relay refuses an acknowledgement, as in its status
 
-_STALE_S: Final = 660.0  # A process that has said nothing for so long does not run: two lost turns
-_REPEAT_INTERVAL_S: Final = 300.0  # What stays as it is is said again this seldom: the memory card is spared
+_STALE_S: Final = 660.0  # A process that has written nothing for so long does not run: two missed reports
+_REPEAT_INTERVAL_S: Final = 300.0  # Unchanged content is written again only this often: the memory card is spared
 # Every picture that arrives, every part of an update and every acknowledgement changes it; the memory card is spared.
 _WRITE_INTERVAL_S: Final = 20.0
 _CHANGE_INTERVAL_S: Final = 2.0  # A fault that comes and goes with every message is written no more often than this
-# A relay that is refused tries again every minute and says so again; one that has not said it for this long is not
-# refused any more, or does not run.
+# A relay that is refused tries again every minute and reports it each time; one that has not reported it for this long
+# is no longer refused, or does not run.
 _FAULT_S: Final = 600.0
-_LEFT_S: Final = 60.0  # An estimate that the relay has not renewed for this long is none
+_LEFT_S: Final = 60.0  # An estimate that the relay has not renewed for this long is invalid
 # Faults that an acknowledgement does not end: in between all is well.
 _LASTING: Final = frozenset({LinkFault.SESSION_TAKEOVER, LinkFault.MQTT_3})
 _SILENT_ROWS: Final = (DoctorRow("station", "fail", "station_mute"),)
@@ -164,7 +164,7 @@ class UpdatesStatusFile(StatusFile[Fetching]):
 
 
 class RelayStatusFile(StatusFile[_RelayStatus]):
-    """How the way to the sorting center does: the relay's ``LinkWatcher``, and what the station reads."""
+    """The state of the link to the sorting center: written by the relay's ``LinkWatcher``, read by the station."""
 
     name = "relay-mark"
     decoder = msgspec.json.Decoder(_Noted[_RelayStatus])

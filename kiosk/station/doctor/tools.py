@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 SHOT_S: Final = 12.0
 LAMPS: Final = ("ready", "busy", "fault")
-FORKED: Final = "forked"  # Why the epoch began: two machines used one database, and this one goes on anew
+FORKED: Final = "forked"  # Why the epoch began: two machines used one database, and this one continues in a new epoch
 
 
 # The sentence of a code of BackupRefused where another page has it; the others are `technician.care.fault.…`.
@@ -108,7 +108,7 @@ def copy_request_file(data: Path) -> MessageFile[CopyRequest]:
 
 class TechnicianTools:
     """On the doctor's equipment. Safe from several threads. Codes of Refused: ``technician.refused.…``. A backup runs
-    in a thread of its own; when the station ends meanwhile, the next one clears what it left.
+    in its own thread; when the station ends meanwhile, the next one removes its remains.
     """
 
     def __init__(self, doctor: Doctor) -> None:
@@ -116,7 +116,7 @@ class TechnicianTools:
         self._lock = threading.Lock()
         self._backup = BackupState()
         self._shot: Shot | None = None
-        self.last_bundle = ""  # Where the newest bundle lies
+        self.last_bundle = ""  # The path of the newest bundle
 
     def print_test(self, printer: str) -> None:
         self._queue(printer, lambda stamp: self._test_paper(printer, stamp))

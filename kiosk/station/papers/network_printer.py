@@ -1,6 +1,6 @@
 """One printer on the network, which a box lets its station reach beside 127.0.0.1.
 
-The station requests an address; a root helper judges it anew and opens the way (kiosk/app/shared/printer_address.py).
+The station requests an address; a root helper judges it and opens the connection (kiosk/app/shared/printer_address.py).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""A village's own layouts: files in the station's data folder that stand in place of the shipped ones, and the
-county's, which stand before both.
+"""A village's own layouts: files in the station's data folder that replace the shipped ones. The county's layouts take
+precedence over both.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class OwnLayouts:
         self._folder = folder
         self._used: dict[str, LabelLayout] = {}
         self._damaged: dict[str, Exception] = {}
-        self._chain = ChainMap[str, LabelLayout]({}, self._used)  # The county's stand first
+        self._chain = ChainMap[str, LabelLayout]({}, self._used)  # The county's come first
         self.layouts = Layouts(self._chain)  # Follows what is chosen and put back
         for kind in LABELS:
             try:

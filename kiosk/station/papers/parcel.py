@@ -92,7 +92,7 @@ def no_key() -> None:
 
 @dataclass(frozen=True, slots=True)
 class CounterPapers:
-    """Makes the papers of the counter. One for which no printer is fitted would wait for ever: it is left out."""
+    """Makes the papers of the counter. One for which no printer is fitted would wait forever: it is left out."""
 
     settings: StationSettings
     parcels: ParcelSettings
@@ -102,7 +102,7 @@ class CounterPapers:
     # The printer of manifests: an office printer where one is set up, else 100 x 150 mm stock in the label printer.
     sheets: str = LABEL_PRINTER
     on_paper: Callable[[StationSettings], StationSettings] = lambda settings: settings  # With what the county sets
-    signing_key: Callable[[], Ed25519Key | None] = no_key  # The station's; None while there is none, or it fails
+    signing_key: Callable[[], Ed25519Key | None] = no_key  # The station's; None: missing or failed
 
     def label(self, row: ParcelRow, stamp: Stamp) -> list[NewPaper]:
         """Build the label of the parcel: its shelf, and nothing that opens it."""

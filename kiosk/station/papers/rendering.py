@@ -49,7 +49,7 @@ logger = logging.getLogger(__name__)
 TEST_LABEL = "test_label"
 TEST_RECEIPT = "test_receipt"
 NO_KEY: Final = PickupKey(None, "nowhere")
-SigningKey = Callable[[], Ed25519Key | None]  # None while there is none, or it fails
+SigningKey = Callable[[], Ed25519Key | None]  # None: missing or failed
 _UNSIGNED: Final[SigningKey] = lambda: None  # noqa: E731
 
 

@@ -2,8 +2,8 @@
 
 A job is marked *sending*, durably, before its first byte may leave. From then on only proof makes it *printed*;
 anything else, the station's death included, makes it *unknown*, and a person decides. A printer that never answers
-proves nothing: each of its jobs ends there, though nothing is wrong with it. A printer that is off, open or
-out of paper has not been sent anything: the job stays queued and goes on by itself when the fault is gone.
+gives no proof: each of its jobs ends there, though nothing is wrong with it. A printer that is off, open or out of
+paper has not been sent anything: the job stays queued and continues by itself when the fault has ended.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class PrintTiming:
 
 
 TIMING: Final = PrintTiming()
-PRINT_STOP_S: Final = 25.0  # For the job in hand
+PRINT_STOP_S: Final = 25.0  # For the current job
 
 
 def print_worker(

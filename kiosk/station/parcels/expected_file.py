@@ -1,8 +1,8 @@
 """The list of a delivery, as JSON lines or CSV, to checked rows: all of it or nothing.
 
-Each line has ``waybill``, ``carrier`` (may be left out when the number tells) and ``phone_last4`` (may be left out).
-Lines for several packages of one waybill are one parcel that is expected: the waybill alone is kept.
-Refusals name the file and the line, and never repeat what stands there: a wrong column may hold anybody's number.
+Each line has ``waybill``, ``carrier`` (optional when the number identifies it) and ``phone_last4`` (optional). Lines
+for several packages of one waybill are one expected parcel: only the waybill is kept. Refusals name the file and the
+line, and never repeat the content: a wrong column may contain a private number.
 """
 
 from __future__ import annotations

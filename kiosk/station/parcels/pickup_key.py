@@ -3,10 +3,10 @@
 Six digits are a million guesses: a plain hash of them is as good as the digits themselves. The database holds only
 HMAC-SHA-256 under this key, and a pickup slip that waits for its printer holds a random seed, from which the code is
 made again under this key when it is drawn, by the truncation of one-time passwords (RFC 4226 section 5.3). So the code
-stands nowhere and nothing has to be encrypted.
+is stored nowhere and nothing has to be encrypted.
 
-PINs are kept under a key of their own, made from this one by HKDF-Expand (RFC 5869 section 2.3): whoever learns the key
-of PINs learns nothing of this one; whoever has this one has both. So is the key that opens the station's own backups.
+PINs are kept under their own key, made from this one by HKDF-Expand (RFC 5869 section 2.3): the key of PINs reveals
+nothing of this one; this one gives both. The key that opens the station's own backups is made in the same manner.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _HEX = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class PickupCode:
-    """Six digits and the seed they come from; the seed tells nothing without the key."""
+    """Six digits and the seed they come from; the seed reveals nothing without the key."""
 
     seed: str
     code: str = field(repr=False)

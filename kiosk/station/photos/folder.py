@@ -61,7 +61,7 @@ class PhotoFolder:
 
 
 class LotPhotos:
-    """Pictures are in the folder before a row and an event tell of them."""
+    """Pictures are in the folder before a row and an event name them."""
 
     def __init__(self, folder: PhotoFolder, store: Store, stamps: Callable[[], Stamp]) -> None:
         self._folder, self._store, self._stamps = folder, store, stamps
@@ -82,7 +82,7 @@ class LotPhotos:
             self._store.photos.add(NewPhoto(lot, product, pictures, overruled, actor, others), self._stamps())
         except (OSError, StoreError) as error:
             if isinstance(error, OSError) or not self._is_recorded(lot, pictures.master.sha256):
-                # A picture that no row knows would lie on the card for ever.
+                # A picture without a row would stay on the card permanently.
                 for sha256 in new:
                     self._folder.remove(sha256)
                 raise
@@ -109,10 +109,10 @@ def _picture(shot: Shot) -> PictureData:
     return PictureData(shot.sha256, len(shot.jpeg), shot.width, shot.height)
 
 
-# Below this much room on the card no shot is taken. An intake needs some kilobytes and is refused when the last 4 MB of
-# the database's reserve are gone: between the two lie tens of thousands of intakes.
+# With less free space on the card no shot is taken. An intake needs some kilobytes and is refused when the last 4 MB of
+# the database's reserve are used up: between the two there is space for tens of thousands of intakes.
 MIN_FREE_BYTES: Final = 200_000_000
-_WORK_S: Final = 5.0  # So long a shot may wait for old pictures to be removed; the next one goes on
+_WORK_S: Final = 5.0  # A shot waits at most this long for old pictures to be removed; the next one continues
 _PAGE: Final = 200
 
 PHOTO_ROOM: Final = "photo_room"
@@ -139,16 +139,16 @@ class Disks:
 
 
 class PhotoSpace:
-    """Space for photographs. Intakes come first: a shot is refused long before an intake would be. What makes room are
-    the oldest photographs, in the order of their intakes, whatever any clock said; of those only the ones that the
-    sorting center has. Rows and events are never touched: the file alone says whether a picture is still here, so there
-    is nothing that a power cut could part in the middle. Used from the photographer's thread.
+    """Space for photographs. Intakes come first: a shot is refused long before an intake would be. Space is made by
+    removing the oldest photographs, in the order of their intakes, independent of clocks, and only those that the
+    sorting center has. Rows and events are never changed: the file alone shows whether a picture is still here, so a
+    power cut cannot leave a half-done step. Used from the photographer's thread.
     """
 
     def __init__(self, folder: PhotoFolder, store: Store, limits: PhotoLimits, disks: Disks | None = None) -> None:
         self._folder, self._store, self._limits = folder, store, limits
         self._disks = disks or Disks()
-        # Up to here nothing is left on the card: years of pictures are not asked for again at each shot.
+        # Up to this place no picture is left on the card: years of rows are not read again at each shot.
         self._emptied_upto: PhotoPlace | None = None
 
     def for_others(self) -> None:

@@ -1,4 +1,4 @@
-"""Shots: taken one at a time by a worker, which looks at the mat for a page while none is wanted.
+"""Shots: taken one at a time by a worker, which reads the mat for a page while no shot is requested.
 
 page asks ──▶ LiveView.ask ──wakes──▶ photographer ──between shots──▶ Previews.take ──▶ camera
 """
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 STILL_S: Final = 1.0
 STILL_PREVIEWS: Final = 3
-# Looks that lie further apart say nothing of what was between them: a slow camera has one in two seconds.
+# Previews further apart do not show what was between them: a slow camera has one in two seconds.
 MAX_GAP_S: Final = 2.5
 _CLEARED: Final = frozenset({Reason.HAND, Reason.EMPTY})
 
@@ -51,7 +51,7 @@ class AutoShutter:
     def update(self, preview: LiveViewFrame, now: float) -> bool:
         if self._last is not None and not 0 <= now - self._last <= MAX_GAP_S:
             self.start_over()
-        # The first look has nothing to be compared with that this lot was asked for.
+        # The first preview of this lot has no earlier one to be compared with.
         has_previous, self._last = self._last is not None, now
         if _CLEARED.intersection(preview.lights) or (has_previous and not preview.still):
             self._armed = True
@@ -72,7 +72,7 @@ class AutoShutter:
         self._last, self._since, self._still_count = None, None, 0
 
 
-# So long after a page has asked it is looked at the mat; a page that is there asks much more often.
+# The mat is read for this long after a page's request; an open page requests much more often.
 REQUEST_TIMEOUT_S: Final = 2.0
 MAX_PREVIEW_AGE_S: Final = 5.0
 GAP_S: Final = 0.2
@@ -200,7 +200,7 @@ NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 @dataclass(frozen=True, slots=True)
 class ShotListeners:
-    """Who is told of a shot: the SHA-256 of what is kept, or a word, or what the verdict was."""
+    """Receivers of a shot's result: the SHA-256 of a kept one, the word of a failure, or the shot with its verdict."""
 
     done: Callable[[PhotoRequest, str], None]
     failed: Callable[[PhotoRequest, str], None]
@@ -229,7 +229,7 @@ Request = PlainRequest | GoodsRequest
 
 
 class Photographer:
-    """Takes shots on request, in a thread of its own. ``max_bytes`` is the largest picture that is kept."""
+    """Takes shots on request, in its own thread. ``max_bytes`` is the largest picture that is kept."""
 
     def __init__(self, camera: Camera | None, listeners: ShotListeners, max_bytes: int, previews: Previews) -> None:
         self._camera, self._listeners, self._previews = camera, listeners, previews
@@ -308,7 +308,7 @@ class Photographer:
 
 
 class LotCamera:
-    """``done(asked, sha256)`` hears of a shot that a clerk has overruled, as of every other that is kept."""
+    """``done(photo_request, sha256)`` is called for a shot that a clerk has overruled, as for every other kept one."""
 
     def __init__(
         self, photographer: Photographer, space: PhotoSpace, lots: LotPhotos, done: Callable[[PhotoRequest, str], None]

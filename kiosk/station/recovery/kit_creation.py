@@ -1,6 +1,6 @@
-"""Makes the recovery kit of a station and lays it beside a backup.
+"""Makes the recovery kit of a station and writes it beside a backup.
 
-A kit that cannot be made costs no backup: what is in its way is told with the backup that was made.
+A kit that cannot be made does not prevent the backup: the reason is reported with the backup.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _IN_A_SERVICE: Final = re.compile(r"/run/credentials/[A-Za-z0-9@._-]+/([A-Za-z0-
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where what belongs into a kit lies on a station, and where it is put on a new card. Settings name a credential as
-    its service sees it, ``/run/credentials/kiosk-relay.service/kiosk-relay.key``; what is kept is
+    """Where the contents of a kit are stored on a station, and where they are put on a new card. Settings name a
+    credential as its service sees it, ``/run/credentials/kiosk-relay.service/kiosk-relay.key``; what is kept is
     ``/etc/credstore/kiosk-relay.key`` (systemd.exec(5), ImportCredential=). Elsewhere the name is the place.
     ``credstore`` is another folder in tests.
     """

@@ -30,7 +30,7 @@ Load = Callable[[Path], Configuration]
 
 
 class CardInUse(KitRefused):
-    """The card has a life of its own: another station's settings, or a database under another key."""
+    """The card is already in use: another station's settings, or a database under another key."""
 
 
 class CardFailed(KitRefused):
@@ -134,7 +134,7 @@ def _station_of(file: Path, load: Load) -> str:
     try:
         return load(file).station.station
     except ValueError:
-        return ""  # settings nobody can start with belong to nobody
+        return ""  # settings with which no station can start are of no station
 
 
 def _has_key(card: NewCard) -> bool:
@@ -156,13 +156,13 @@ def _as_card_failure() -> Iterator[None]:
 
 
 class LetterMissing(StoreError):
-    """Neither the card nor a person has told which receipt letters were used."""
+    """Neither the card nor the operator has named the receipt letters that were used."""
 
 
 @dataclass(frozen=True, slots=True)
 class RestoreSource:
-    """What a new card is made a station with: the opened kit, a backup's database file, and the letter on the newest
-    paper receipt, None when nobody has told.
+    """The sources of a new card: the opened kit, a backup's database file, and the letter on the newest paper receipt,
+    None when it was not entered.
     """
 
     kit: Kit
@@ -179,8 +179,8 @@ def _accept_any(card: NewCard) -> None:
 
 @dataclass(frozen=True, slots=True)
 class RestoreHooks:
-    """What somebody else has to do in between. ``judged``: kit and card fit, and nothing was written.
-    ``before_settings``: all but the last step is done. What they raise ends it, and the card is no station.
+    """Steps of the caller in between. ``judged``: kit and card fit, and nothing was written. ``before_settings``: all
+    but the last step is done. What they raise ends the restore, and the card is no station.
     """
 
     judged: Callable[[NewCard], None] = _accept_any

@@ -1,8 +1,9 @@
-"""The scale's audit trail (OIML D 31): its legal standing now, and the thread that writes what happens to it.
+"""The scale's audit trail (OIML D 31): its current legal status, and the thread that writes what happens to it.
 
-The scale's thread must not wait for a memory card, so what the journal of the pan tells is queued here and written in
-order by one thread. What cannot be written now is tried again; at most ``MAX_WAITING_NOTES`` notes wait, the oldest of
-them goes when a card fails for that long, and the log says so. The same thread looks at the clock."""
+The scale's thread must not wait for a memory card, so the notes of the pan's journal are queued here and written in
+order by one thread. What cannot be written now is tried again; at most ``MAX_WAITING_NOTES`` notes wait: when a card
+fails for that long the oldest is dropped, and this is logged. The same thread checks the clock.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ from kiosk.store.store import Store
 logger = logging.getLogger(__name__)
 
 
-# A time server slews smaller differences away; a step a person or a server sets is larger.
+# A time server slews smaller differences; a step set by an operator or a server is larger.
 STEP: Final = timedelta(seconds=5)
 # One change a minute at most: a clock that is played with writes no more than that, and its last state counts.
 QUIET_MS: Final = 60_000

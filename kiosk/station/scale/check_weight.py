@@ -66,7 +66,7 @@ class CheckWeight:
         actor = found.person.actor
 
         def record(hold: Hold) -> CheckRow:
-            # Asked here: whoever waits for its turn at the desk may find another load on the pan.
+            # Checked here: while the caller waits for its turn at the desk, another load may be put on the pan.
             if reading_no is not None and not hold.reading_no - hold.readings < reading_no <= hold.reading_no:
                 raise CounterRefused("stale_page", "this is not the load the page showed")
             check = NewCheck(expected, allowed_error_g(self._profile, expected), hold, actor)
@@ -83,7 +83,7 @@ class CheckWeight:
     def _expected(self, expected_g: int | None) -> int:
         fixed = self._audit.settings.check_weight_g
         if None not in (fixed, expected_g) and expected_g != fixed:
-            # Whoever names the weight could name the one that fits what a wrong scale shows.
+            # A free choice of the weight would allow the one that fits what a wrong scale shows.
             raise CounterRefused("other_weight_set", f"the check weight of this station has {fixed} g")
         expected = expected_g if fixed is None else fixed
         if expected is None:

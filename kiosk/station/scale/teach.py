@@ -1,4 +1,4 @@
-"""Teach me this scale: a port is named, the pan emptied, a known weight put on; one format comes out, or none.
+"""Teach me this scale: a port is named, the pan emptied, a known weight put on; the result is one format, or none.
 
 ::
 
@@ -6,8 +6,8 @@
                |            |                            |`----> unclear  several do, or none: nothing is offered
                `- nothing   `------- failed: the port is gone, or cannot be opened
 
-While it lasts the station's own scale lets go of its port and nothing is weighed. Who forgets the page ends it: after
-``IDLE_S`` without a look the port is given back.
+Meanwhile the station's own scale releases its port and nothing is weighed. A forgotten page ends it: after ``IDLE_S``
+without a view of the page the port is returned.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class TeachTools:
     own_scale: Pausable | None = None
     settings_file: Path | None = None
     check: Callable[[Path], object] = lambda path: None
-    # e and Max in grams, as they are set; they stand on the plate and are not taught.
+    # e and Max in grams, as they are set; they are printed on the plate and are not taught.
     plate: tuple[int, int] | None = None
 
 

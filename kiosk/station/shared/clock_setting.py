@@ -1,8 +1,8 @@
-"""Setting the clock of the machine: the station asks, a root helper judges and does it (kiosk/app/shared/clock.py).
+"""Setting the machine's clock: the station requests it, a root helper judges and does it (kiosk/app/shared/clock.py).
 
-A request says what the clock has to show, and where the monotonic clock of which boot stood then: a helper that is slow
-sets no late time, and what a power cut has left sets none at all. Nobody is asked who he is: a clock that is wrong must
-not keep the technician out who would mend it. So the public screen may only go forward, and only while it is unset.
+A request contains the time to set, and the boot and the monotonic clock at that moment: a slow helper does not set a
+late time, and a request left by a power cut sets none. No login is needed: a wrong clock must not lock out the
+technician who would correct it. So the public screen may only move it forward, and only while it is unset.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def typed_time(digits: str, zone: str) -> datetime:
 
 
 class ClockSetter:
-    """``asker`` is None where nobody may set the clock: it is not the appliance."""
+    """``asker`` is None where the clock cannot be set: it is not the appliance."""
 
     def __init__(self, asker: Asker[ClockRequest, ClockResponse] | None) -> None:
         self._asker = asker

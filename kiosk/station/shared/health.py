@@ -1,8 +1,8 @@
 """Whether the station lives: each part gives signs of life, and the watchdog is fed only while all of them do.
 
 A sign of life is a moment on the monotonic clock that only working code moves forward: the turn of a loop, an answer to
-a request, a finished read. What is unplugged, out of paper, offline or cannot be written any more is no hang: a restart
-would not cure it, so nothing here looks at it. ``kiosk.station.service`` marks a store that cannot keep anything.
+a request, a finished read. What is unplugged, out of paper, offline or not writable is not a hang: a restart would not
+repair it, so it is not checked here. ``kiosk.station.service`` marks a store that cannot keep anything.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 FILE_NAME: Final = "page-alive"
-# The file is written at most this often, however many pages ask; it lies in memory, not on the card.
+# The file is written at most this often, however many pages ask; it is in memory, not on the card.
 EVERY_S: Final = 5.0
 
 
@@ -81,9 +81,9 @@ _ANSWER_S: Final = 5.0
 _GOOD: Final = (b"HTTP/1.0 200 ", b"HTTP/1.1 200 ")
 _MAX_BYTES: Final = 65_536
 
-_RETRY_S: Final = 0.5  # A part that answered wrongly is asked again this soon
+_RETRY_S: Final = 0.5  # A part that answered wrongly is queried again this soon
 _WATCH_S: Final = 5.0  # How often the parts are looked at when no watchdog asks for more
-_SOON_S: Final = 0.05  # How often a station that is starting is looked at: nobody shall wait for the next turn
+_SOON_S: Final = 0.05  # How often a starting station is checked: READY shall not wait for the next round
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class PartHealth:
 
 @dataclass(frozen=True, slots=True)
 class HealthTiming:
-    """How often a part is asked, and from which silence on it hangs; in seconds of ``clock``."""
+    """How often a part is queried, and after which silence it counts as hanging; in seconds of ``clock``."""
 
     every_s: float = PROBE_EVERY_S
     alive_within_s: float = ALIVE_WITHIN_S
@@ -109,8 +109,8 @@ TIMING = HealthTiming()
 
 
 class Probe:
-    """One part, questioned by a thread of its own: a part that hangs takes only this thread with it. ``ask`` returns
-    when the part has answered, and raises with the reason when it answered wrongly.
+    """One part, queried by its own thread: a part that hangs blocks only this thread. ``ask`` returns when the part has
+    answered, and raises with the reason when it answered wrongly.
     """
 
     def __init__(self, name: str, ask: Callable[[], object], timing: HealthTiming = TIMING) -> None:
@@ -130,7 +130,7 @@ class Probe:
 
 
 class StationHealth:
-    """The parts of a station: those that are asked, and a scale that gives its signs by itself."""
+    """The parts of a station: those that are queried, and a scale that gives its signs by itself."""
 
     def __init__(
         self,
@@ -166,7 +166,7 @@ class StationHealth:
 
 
 class HealthReporter:
-    """Tells the service manager: READY once every part has given its first sign, WATCHDOG only while all are alive."""
+    """Reports to the service manager: READY after every part's first sign, WATCHDOG only while all are alive."""
 
     def __init__(self, health: StationHealth, manager: ServiceManager) -> None:
         self._health, self._manager = health, manager
@@ -182,7 +182,7 @@ class HealthReporter:
 
     def stop(self) -> None:
         self._worker.stop()
-        self._manager.stopping()  # after the last report: nothing is alive again once it has been said to end
+        self._manager.stopping()  # after the last report: no report of life may follow it
         self._health.stop()
 
     def _report(self) -> float:

@@ -28,9 +28,9 @@ class StationSettings:
     data: Path
     village: str = ""
     zone: str = "Asia/Shanghai"
-    # Printed and told when a batch came without a certificate.
+    # Printed and sent when a batch came without a certificate.
     certificate_reason: NoCertificateReason = NoCertificateReason.NOT_PRESENTED
-    county: str = ""  # The county's name on papers; the region's id stands for it when it is empty
+    county: str = ""  # The county's name on papers; the region's id is used when it is empty
     # After an intake the label on each bag is held under the scanner: it proves that the right label is there.
     scan_after_sticking: bool = False
     # On every receipt, in the county's words: when and how one is paid, and whom to call. "" prints nothing.

@@ -1,6 +1,6 @@
-"""One section of a settings file with other values: comments, order and everything else a person wrote stay.
+"""One section of a settings file with other values: comments, order and all other text stay.
 
-The new file is read as the station reads it before it takes the place of the former one, which is kept beside.
+The new file is read as the station reads it before it replaces the former one, which is kept beside it.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def _normalized(tables: Values, section: str) -> Values:
 
 def _rewrite_section(text: str, section: str, values: Values) -> str:
     document = tomlkit.parse(text)
-    # More than one when the section is written as dotted keys, or [scale.params] stands apart from [scale].
+    # More than one when the section is written as dotted keys, or [scale.params] is apart from [scale].
     parts = [item for key, item in document.body if key is not None and key.key == section]
     tables = [part for part in parts if isinstance(part, Table | InlineTable)]
     fresh: dict[str, Any] = {}

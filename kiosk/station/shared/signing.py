@@ -1,8 +1,8 @@
-"""The station's signing key: 32 random bytes in a file beside the database, which no backup, kit or bundle takes along.
+"""The station's signing key: 32 random bytes in a file beside the database, which no backup, kit or bundle includes.
 
-A database is copied and brought back, a card is put into another machine: whoever goes on then is another one, and gets
-a key of its own. So a second file says which machine and which epoch the key was made for. The key itself is made by
-the station's process alone, at its start; the relay and commands sign with what they find.
+A database is copied and restored, or a card is put into another machine: the one that continues is another station, and
+gets a key of its own. So a second file records the machine and the epoch the key was made for. The key itself is made
+by the station's process alone, at its start; the relay and commands sign with the key they find.
 
 A key that fails stops nothing: events are written without a signature, and one event covers them once it works again.
 """
@@ -35,9 +35,9 @@ BINDING_FILE: Final = "signing.json"
 _MODE: Final = 0o600
 _MAX_BINDING_BYTES: Final = 4096
 _RETRY_S: Final = 60.0
-# Only what stays with the board: what lies on the card is in its copy as well (docs/decisions/twins-by-boot.md).
+# Only what stays with the board: a copy of the card has all that is on it (docs/decisions/twins-by-boot.md).
 _SERIAL: Final = Path("/proc/device-tree/serial-number")
-# Epochs of a database that somebody has brought back, or that two machines had.
+# Epochs of a database that was restored, or that two machines had.
 _OTHER_LIVES: Final = frozenset({"restored", "forked"})
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 MAGIC: Final = b"KIOSKUPD"
 FORMAT: Final = 1
-# A signature made with the same key for anything else is none for a bundle.
+# A signature made with the same key for anything else is invalid for a bundle.
 DOMAIN: Final = b"station-kiosk update bundle\0"
 MAX_MANIFEST: Final = 64 * 1024
 MAX_PAYLOAD: Final = 512 * 1024 * 1024
@@ -46,8 +46,8 @@ HEAD_BYTES: Final = _HEAD.size
 
 @dataclass(frozen=True, slots=True)
 class UpdateManifest:
-    """What is signed. ``sha256`` and ``payload_bytes`` are of the payload as it lies in the file; ``members`` and
-    ``unpacked_bytes`` of what comes out of it. ``brings_libraries``: a folder ``libraries`` is in it. ``next_key`` is a
+    """What is signed. ``sha256`` and ``payload_bytes`` are of the payload as stored in the file; ``members`` and
+    ``unpacked_bytes`` of its unpacked content. ``brings_libraries``: a folder ``libraries`` is in it. ``next_key`` is a
     public key in hex that is accepted as well once this release was kept; "" names none.
     """
 

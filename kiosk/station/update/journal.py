@@ -1,4 +1,4 @@
-"""Where an update stands. Each phase is durable before the act that it announces.
+"""The phase of an update. Each phase is durable before the act that it announces.
 
 unpacking   a release is laid beside                          power cut: it is thrown away
 asking      the station is asked whether it is busy           power cut: the same
@@ -10,8 +10,8 @@ keep        the new release stays: the copy is deleted        power cut: go on; 
 over        what came of it is known; the station starts      power cut: go on
 
 A card that ignores flushes may come back with an earlier phase than was written last. Nothing is decided by a phase
-alone, therefore: the copy never takes the place of a database that tells more, and a release that has served somebody
-in the schema that it has brought was kept.
+alone, therefore: the copy never replaces a database that holds more, and a release that has served anyone in the schema
+that it introduced was kept.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ UNDECIDED: Final = frozenset({UpdatePhase.SWITCHING, UpdatePhase.TRIAL, UpdatePh
 
 @dataclass(frozen=True, slots=True)
 class UpdateEntry:
-    """One update. ``number`` is random: an answer or a verdict that names another one is none for it.
+    """One update. ``number`` is random: an answer or a verdict with another number is not for it.
 
     ``bundle`` is the name of its file. ``interrupted`` counts the trials that a power cut or a kill has ended.
     ``former`` is the folder of the release that ran before, "" for the packaged one. ``copy`` is the SHA-256 of the
-    copied database, ``schema`` its schema and ``newest_event`` the position of its newest event. ``scale`` says whether
-    the scale was heard before. ``accepted`` are the keys to accept after it was kept, when they change. ``why`` and
-    ``detail`` say why it was not.
+    copied database, ``schema`` its schema and ``newest_event`` the position of its newest event. ``scale``: whether the
+    scale was received before. ``accepted`` are the keys to accept after it was kept, when they change. ``why`` and
+    ``detail`` are the reason why it was not.
     """
 
     number: str

@@ -44,7 +44,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """``busy`` is None when the station is quiet: it begins nothing more. ``scale``: whether it is heard."""
+    """``busy`` is None when the station is quiet: it starts nothing more. ``scale``: whether it is received."""
 
     busy: UpdateRefusalReason | None
     scale: bool

@@ -37,7 +37,7 @@ class Releases(Protocol):
 
 
 class OfflineDatabase(Protocol):
-    """The station's database while nobody has it open. Raises StoreError and OSError."""
+    """The station's database while no process has it open. Raises StoreError and OSError."""
 
     def size(self) -> int: ...  # Bytes, with its log
     def schema(self) -> int: ...

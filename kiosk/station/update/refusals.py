@@ -1,4 +1,4 @@
-"""Why an update was not begun, or was taken back: one code each, with a sentence for the command line."""
+"""Why an update was not started, or was taken back: one code each, with a sentence for the command line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Self
 
 
 class UpdateRefusalReason(StrEnum):
-    """The technician's page has a sentence of its own for each (``technician.update.why.CODE``)."""
+    """The technician's page has its own sentence for each (``technician.update.why.CODE``)."""
 
     sentence: str
 

@@ -25,9 +25,9 @@ from kiosk.store.shared.errors import StoreError
 logger = logging.getLogger(__name__)
 
 TRIAL_S: Final = 120.0  # From the start of the new release to its verdict; on the monotonic clock
-# So many are begun: a power cut says nothing of a release, but a release may be what makes the machine restart.
+# Trials to start: a power cut proves nothing of a release, but a release may make the machine restart.
 TRIALS: Final = 3
-ANSWER_S: Final = 20.0  # A station looks every second whether it is asked
+ANSWER_S: Final = 20.0  # A station checks every second for the question
 POLL_INTERVAL_S: Final = 0.5
 # Stays free on the partition: a station that has kept its data still has to write them.
 RESERVE_BYTES: Final = 64 * 1024 * 1024
@@ -113,7 +113,7 @@ class Updater:
             former=former,
             accepted=tuple(key.hex() for key in keys) if keys != now else (),
         )
-        # Before the payload is looked at, which takes a card a while: who asks again meanwhile is told that one runs.
+        # Before the payload is checked, which takes a card a while: a second request meanwhile is refused as running.
         self._journal.write(entry)
         try:
             with _as_refusals():
@@ -246,7 +246,7 @@ class Updater:
             succeeded = self._is_migrated()
         elif entry.phase in (UpdatePhase.SWITCHING, UpdatePhase.TRIAL) and entry.newest_event:
             self._services.stop()
-            # The copy is asked as well: a bit that has turned over in the journal's number proves no release.
+            # The copy is checked as well: a flipped bit in the journal's number is no proof of a release.
             succeeded = self._database.served_since(entry.newest_event, entry.schema)
             succeeded = succeeded and not self._database.copy_may_come_back(entry.copy)
         else:

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 class Gate:
     """Whether the pages are open: closed while an update wants the station quiet, and while a new release is on trial.
-    Asked by every request, from any thread.
+    Read by every request, from any thread.
     """
 
     def __init__(self) -> None:
@@ -52,8 +52,8 @@ HOLD_S: Final = 60.0
 
 
 class StationQuiet:
-    """What goes on at the desk and at the printers. ``unfinished``: what a villager has left for the clerk; a stop of
-    the station would give it up.
+    """What is in progress at the desk and at the printers. ``unfinished``: what a villager has left for the clerk; it
+    would be lost when the station stops.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ class QuietWatch:
 
 # Public face, counter and what programs ask: each reads the database or the desk.
 PAGES: Final = ("/health", "/", "/help", "/about", "/counter", "/parcel")
-SCALE_S: Final = 40.0  # A scale that was heard before has this long; a slow indicator sends twice a minute at the worst
+SCALE_S: Final = 40.0  # For a scale that was received before; a slow indicator sends twice a minute at the worst
 _POLL_INTERVAL_S: Final = 0.25
 _GOOD: Final = 200
 _DETAIL: Final = 300
@@ -149,8 +149,8 @@ class TrialTools:
 
 class ReleaseTrial:
     """Of the release that runs in this process: pages closed, relay stopped, printers untouched. It checks what a
-    village needs: the pages can be drawn from this database, the scale is heard as before, an intake can be written,
-    and nothing of that stays.
+    village needs: the pages can be drawn from this database, the scale is received as before, an intake can be written,
+    and nothing of that is kept.
     """
 
     def __init__(self, entry: UpdateEntry, journal: JournalFile, tools: TrialTools) -> None:
@@ -215,7 +215,7 @@ def pending_trial(journal: JournalFile, version: str) -> UpdateEntry | None:
     return entry if entry is not None and entry.phase in UNDECIDED and entry.version == version else None
 
 
-MAX_SHOWN_BUNDLES: Final = 3  # Bundles on one page, those on a stick first; who has more deletes some
+MAX_SHOWN_BUNDLES: Final = 3  # Bundles on one page, those on a stick first; to see more, delete some
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +244,7 @@ class UpdateView:
 
 
 class Updates:
-    """Whole looks at a bundle are the helper's; here its signed manifest is read."""
+    """Reads only the signed manifest of a bundle; the helper checks the whole."""
 
     def __init__(self, shelf: BundleShelf, journal: JournalFile, quiet: StationQuiet) -> None:
         self._shelf, self._journal, self._quiet = shelf, journal, quiet

@@ -1,9 +1,9 @@
 """A copy of the station's database on a second medium, made while the station works.
 
-With a county's key the copy is made and checked on the card, and encrypted onto the medium: nothing lies open there.
+With a county's key the copy is made and checked on the card, and encrypted onto the medium: nothing is readable there.
 
 SQLite's backup API copies page by page. Its source holds one read transaction from the first page to the last: in
-write-ahead mode that keeps nobody from writing, and without it every commit of a clerk would begin the copy anew
+write-ahead mode that blocks no writer, and without it every commit of a clerk would restart the copy
 (https://www.sqlite.org/c3ref/backup_finish.html, "Concurrent Usage of Database Handles").
 """
 

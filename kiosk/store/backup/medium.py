@@ -52,10 +52,10 @@ class BackupRefused(StoreError, Refused):
 
 @dataclass(frozen=True, slots=True)
 class BackupManifest:
-    """What a backup is: enough to know it again, to check it and to bring it back on a new card.
+    """What a backup is: enough to recognize it, to check it and to restore it on a new card.
 
-    ``made_at`` is what the clock said and ``clock`` how far that may be believed; ``receipt_series`` are the lines
-    of the station's ``receipt-series``; ``photos`` are the SHA-256 of the pictures the station had.
+    ``made_at`` is the clock's time and ``clock`` how far that may be trusted; ``receipt_series`` are the lines of the
+    station's ``receipt-series``; ``photos`` are the SHA-256 of the pictures the station had.
 
     ``size_bytes`` and ``sha256`` are those of the database, ``sealed_sha256`` is that of the encrypted file.
     """

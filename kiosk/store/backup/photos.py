@@ -1,6 +1,6 @@
-"""Pictures on their way to the backup medium and back: each once, checked against the hash that is its name.
+"""Copying of pictures to the backup medium and back: each once, checked against the hash that is its name.
 
-On a medium that is encrypted to the county each is an age file of its own, ``abcdef….jpg.age``.
+On a medium that is encrypted to the county each picture is a separate age file, ``abcdef….jpg.age``.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""A copy of the database for the length of an update, and the way back to it.
+"""A copy of the database for the length of an update, and its restoration.
 
-No number of it was given out twice when it is put back: between the copy and the end of the trial nobody books, prints
-or sends anything. So it stays in its epoch, where a backup that is brought back begins a new one.
+Restoring it repeats no number: between the copy and the end of the trial nothing is booked, printed or sent. So it
+stays in its epoch, where a restored backup starts a new one.
 
-Where a database tells what its copy does not, the copy must not take its place: it was written after *keep*, also where
-nothing else remembers that there was one: a card that ignores flushes may have lost the journal of the update.
+Where a database holds what its copy does not, the copy must not replace it: the database was written after *keep*, even
+where no other trace of that is left: a card that ignores flushes may have lost the journal of the update.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ _EVENTS: Final = (
     "(SELECT 1 FROM copied.journal AS theirs WHERE theirs.position = mine.position AND theirs.sha256 = mine.sha256) "
     "ORDER BY position "
 )
-# Tags of crates, totes and manifests carry numbers that no event tells.
+# Tags of crates, totes and manifests have numbers that are in no event.
 _PAPERS: Final = "SELECT count(*) FROM main.print_job WHERE id NOT IN (SELECT id FROM copied.print_job)"
 _SINCE: Final = "SELECT type, sha256, body FROM journal WHERE position > ? ORDER BY position"
-# What was written last lies at the end; where that end is damaged, some of it may be found from the other side.
+# The newest rows are at the end; where that end is damaged, a scan from the other side may find some of them.
 _SCAN_ORDERS: Final = ("DESC", "ASC")
-# SQLITE_ERROR: it has no such table, so it is none of a station.
+# SQLITE_ERROR: it has no such table, so it is not a station's.
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR})
 _UNREADABLE: Final = frozenset(
     {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS}

@@ -1,8 +1,8 @@
-"""Brings a backup back: beside the present database first, then in its place, and always in a new epoch.
+"""Restores a backup: beside the present database first, then in its place, and always in a new epoch.
 
-The sorting center may have more of the old epoch than the backup has. Its numbers must not be given out twice, so the
-copy begins a new epoch, with the next receipt letter, before it is put in its place: a power cut at any moment leaves
-the present database or the restored one, never a restored one that goes on in the old epoch. Nothing is deleted.
+The sorting center may have more of the old epoch than the backup has. Its numbers must not be used twice, so the copy
+starts a new epoch, with the next receipt letter, before it is put in place: a power cut at any moment leaves the
+present database or the restored one, never a restored one that continues the old epoch. Nothing is deleted.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ class RestoredEpoch:
     """A copy of a backup that has entered its new epoch.
 
     ``events`` are in the backup; ``reissued_events`` of them in the new epoch too, because the sorting center may not
-    have them. ``papers`` wait for a person: whether they came out since is not known."""
+    have them. ``papers`` wait for a person: whether they were printed since is unknown.
+    """
 
     old: Series
     new: Series
@@ -60,7 +61,7 @@ class RestoredEpoch:
 
 @dataclass(frozen=True, slots=True)
 class RestoreResult:
-    """What happened. ``kept`` is where the database that was there before lies now, None when there was none.
+    """The result. ``kept`` is where the previous database is stored now, None when there was none.
 
     ``verified``: the backup had a manifest and was, byte for byte, what the manifest says. ``problem`` is a sentence
     when the database is in its place and something beside it is not.
@@ -285,8 +286,7 @@ def _enter_new_epoch(copy: Path, backup: Path, station: str, stamp: Stamp, openi
             if store.epochs.identity().epoch == old.epoch:  # else the letters beside it made the opening begin one
                 store.epochs.start("restored", stamp)
             reissued_events = store.outbox.counts().last_seq - 1
-            # What waited to be printed then has mostly been printed since: a person decides, as after a
-            # power cut
+            # Most of what waited for printing then has been printed since: a person decides, as after a power cut
             for printer in _PRINTERS:
                 while (job := store.papers.next(printer)) is not None:
                     store.papers.sending(job.id)

@@ -39,7 +39,7 @@ AUTOCHECKPOINT_PAGES: Final = 1000
 
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
-ALONE: Final = "mode=ro&immutable=1"  # The file as it lies, whatever log is beside it
+ALONE: Final = "mode=ro&immutable=1"  # The file alone, whatever log is beside it
 
 PRAGMAS: Final = (
     f"PRAGMA page_size = {PAGE_SIZE}",
@@ -95,10 +95,10 @@ def connect_unsafe(path: Path) -> sqlite3.Connection:
 
 
 class StationDialect(SQLiteDialect_pysqlite):
-    """One for all: a statement that was compiled for one connection of this process serves every other.
+    """One for all: a statement compiled for one connection of this process serves every other.
 
-    By itself SQLAlchemy compiles each statement anew for each engine, and a station has an engine for its reader, one
-    for its writer and one for every check: a third of what its first minute costs.
+    Normally SQLAlchemy compiles each statement again for each engine, and a station has an engine for its reader, one
+    for its writer and one for every check: a third of the cost of its first minute.
     """
 
     supports_statement_cache = True

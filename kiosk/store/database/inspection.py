@@ -1,4 +1,4 @@
-"""A look at a station's database from outside, also while the station works: it reads, and changes nothing."""
+"""Inspects a station's database from outside, also while the station works; it only reads."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SQLITE_VERSION: Final = sqlite3.sqlite_version
 
 _BUSY_S: Final = 2.0
 _LAST_EVENTS: Final = 200
-# Columns that may hold words of a person or of a parcel.
+# Columns that may hold a person's name or details of a parcel.
 _PRIVATE_COLUMNS: Final = (("clerk", "name"), ("parcel", "waybill"), ("parcel", "proxy_name"))
 _MAX_PRIVATE: Final = 200_000
 _MAX_ROW_BYTES: Final = 1_000_000
@@ -60,7 +60,7 @@ class DatabaseSummary:
 
 @dataclass(frozen=True, slots=True)
 class EventSummary:
-    """An event without anything it tells."""
+    """An event without its data."""
 
     epoch: str
     seq: int

@@ -1,6 +1,6 @@
-"""Make a database file, or bring one up to the schema of today.
+"""Makes a database file, or migrates one to the current schema.
 
-A new one is made whole from the schema module. Only the way up is run as a child process: it loads Alembic, which the
+A new one is made whole from the schema module. Only the migration runs as a child process: it loads Alembic, which the
 station never does.
 """
 
@@ -68,7 +68,7 @@ def _write(path: Path, change: Callable[[Connection], None]) -> None:
                 change(connection)
                 connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
             with engine.connect() as connection:
-                # Out of the write-ahead log into the file: its header then tells its version to any reader.
+                # Out of the write-ahead log into the file: any reader then finds the version in its header.
                 bare = connection.connection.driver_connection
                 assert bare is not None
                 bare.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -1,8 +1,8 @@
-"""Whether what is written outlives the power: a box without its data partition writes into memory, and nobody notices.
+"""Whether written data survives a power cut: a box without its data partition writes into memory, unnoticed.
 
-On a box, whose units say so with ``KIOSK_BOX=1``, a station refuses such a folder. Anywhere else (a demo in /tmp, a
-container) it is only told by the doctor. And who owns what the store makes: a command typed by root must leave nothing
-that the station cannot write.
+On a box, whose units set ``KIOSK_BOX=1``, a station refuses such a folder. Anywhere else (a demo in /tmp, a container)
+only the doctor reports it. Also the ownership of what the store makes: a command run by root must leave nothing that
+the station cannot write.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def _may_write(file_stat: os.stat_result, folder_stat: os.stat_result) -> bool:
     return bool(file_stat.st_mode & stat.S_IWOTH)
 
 
-BOX_VARIABLE: Final = "KIOSK_BOX"  # Set to 1 by the units of a box (`systemd/`), by nobody else
+BOX_VARIABLE: Final = "KIOSK_BOX"  # Set to 1 only by the units of a box (`systemd/`)
 _STATION_UNIT: Final = "kiosk-station.service"
 _MOUNTS: Final = Path("/proc/self/mountinfo")
 _BLOCK_DEVICES: Final = Path("/sys/dev/block")
@@ -60,7 +60,7 @@ _STATFS_BYTES: Final = 256
 
 
 class NotPersistent(StoreError):
-    """Nothing was opened, made or changed: whatever is kept there is gone at the next start."""
+    """Nothing was opened, made or changed: whatever is stored there is lost at the next start."""
 
 
 def memory_file_system(path: Path) -> str:

@@ -35,7 +35,7 @@ EPOCH_SHIFT: Final = 2**32  # `journal.position` = epoch number * 2**32 + seq: (
 
 # `intake.number` = place of the series letter * 1,000,000 + counter: unique in its series, always growing.
 #
-# `parcel.number` is made in the same way, with a counter of its own.
+# `parcel.number` is made likewise, with a separate counter.
 SERIES_SIZE: Final = 1_000_000
 
 metadata = MetaData()
@@ -92,8 +92,8 @@ journal = _table(
     CheckConstraint("length(sha256) = 64", name="sha256_length"),
 )
 
-# One row once the station has had a signing key. `public` is the key that was last told of, "" when it has to be told
-# again; `position` that of the event which told of it. The rest bounds the events of the current epoch that have had no
+# One row once the station has had a signing key. `public` is the key announced last, "" when it must be announced
+# again; `position` that of the announcing event. The rest bounds the events of the current epoch that have had no
 # signature since, 0 and "" for none.
 signing_key = _table(
     "signing_key",
@@ -119,8 +119,8 @@ catalog_version = _table(
     CheckConstraint("version >= 1", name="version_from_one"),
 )
 
-# One row for each document of the county that was applied; the newest is in force. `epoch`: the number of the epoch in
-# which the county last said that it is the newest one: a database that was restored or copied begins another epoch.
+# One row for each applied document of the county; the newest is in force. `epoch`: the number of the epoch in which the
+# county last stated that it is the newest one: a database that was restored or copied starts another epoch.
 county_document = _table(
     "county_document",
     Column("id", Integer, primary_key=True),

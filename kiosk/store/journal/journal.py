@@ -1,7 +1,7 @@
-"""The journal: every event, sealed and chained, in the transaction of what it tells.
+"""The journal: every event, sealed and chained, in the transaction of what it records.
 
-A row is the outbox row of its event at the same time: it is done when ``epoch.acked_upto`` has passed it. One number
-that moves costs the memory card less than a mark on each row, and it may move back.
+A row is also the outbox row of its event: it is done when ``epoch.acked_upto`` has passed it. One number that moves
+costs the memory card less than a mark on each row, and it may move back.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ def last_seq(connection: Connection, epoch_number: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ReissuedEvent:
-    """An event that is told again: the ``{epoch}-{seq}`` it had first, and its data as they stood in it."""
+    """An event to reissue: the ``{epoch}-{seq}`` it had first, and its data as recorded there."""
 
     first_id: str
     data: Mapping[str, object]

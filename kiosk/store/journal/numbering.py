@@ -1,9 +1,9 @@
 """Gap-free numbers within the receipt series of the current epoch, the integer keys made of them, and how an intake is
 found by its receipt number.
 
-No receipt number is given twice: it is the key of its intake (``kiosk/store/database/schema.py``), on the disk before
-anybody sees it (``synchronous=FULL`` in ``kiosk/store/database/connection.py``), and a database that was restored or
-deleted goes on with the next letter (``kiosk/store/journal/series.py``).
+No receipt number is used twice: it is the key of its intake (``kiosk/store/database/schema.py``), on the disk before
+anyone sees it (``synchronous=FULL`` in ``kiosk/store/database/connection.py``), and a database that was restored or
+deleted continues with the next letter (``kiosk/store/journal/series.py``).
 """
 
 from __future__ import annotations

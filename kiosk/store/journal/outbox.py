@@ -1,6 +1,6 @@
 """The outbox: events of the current epoch that the sorting center has not acknowledged.
 
-It has no table of its own: these are the rows of the journal behind the last acknowledged one.
+It has no separate table: its rows are those of the journal behind the last acknowledged one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from kiosk.store.shared.records import EventTotals
 
 
 class Outbox(Tables):
-    """What the relay sends, and what the sorting center said to it."""
+    """What the relay sends, and the sorting center's answers to it."""
 
     @reading
     def pending(self, connection: Connection, limit: int, after: int = 0) -> list[SealedEvent]:

@@ -1,15 +1,15 @@
-"""Do the rows of intakes still say what their sealed events say?
+"""Do the rows of intakes still match their sealed events?
 
-Events are hashed and chained, rows are not: whoever holds the memory card can make a row say another weight. Each
-confirmed or abandoned intake, its bags, its lot, what the scale was worth, the hash of its raw frames and its void are
-compared with the event that told them. Both ways: an event whose row is gone, and a row that no event has told.
+Events are hashed and chained, rows are not: anyone with the memory card can change the weight in a row. Each confirmed
+or abandoned intake, its bags, its lot, the scale's legal status, the hash of its raw frames and its void are compared
+with the event that recorded them. Both ways: an event whose row is missing, and a row that is in no event.
 
-Only what an event tells can be compared. Not told, and so not noticed: the token of a tap, when a number was taken, how
-many readings a rest had, the serial number of the scale, and of an abandoned intake all that was not agreed on. Frames
-themselves are read by ``Weighings.verify``, the links of the chain by ``journal.check_links``. Parcels, people, papers
-and pictures are not looked at.
+Only what is in an event can be compared. Not in one, and so not noticed: the token of a tap, when a number was taken,
+how many readings a rest had, the serial number of the scale, and of an abandoned intake all that was not agreed on.
+Frames themselves are read by ``Weighings.verify``, the links of the chain by ``journal.check_links``. Parcels, people,
+papers and pictures are not checked.
 
-Works on a bare connection: the station asks within its own transactions, the doctor from outside.
+Works on a bare connection: the station checks within its own transactions, the doctor from outside.
 """
 
 from __future__ import annotations
@@ -89,8 +89,8 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class AlteredRecord:
-    """A receipt of which the rows are not what was sealed. ``what`` names columns; ``row`` is a row that is missing or
-    was told by no event, ``event`` the event itself.
+    """A receipt whose rows are not what was sealed. ``what`` names columns; ``row`` is a row that is missing or is in
+    no event, ``event`` the event itself.
     """
 
     receipt: str

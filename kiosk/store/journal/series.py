@@ -1,9 +1,9 @@
-"""The receipt series: which letter a database uses, remembered outside it as well.
+"""The receipt series: which letter a database uses, also recorded outside it.
 
-A database that was deleted and made anew must not use a letter again, or two farmers hold the same receipt number.
-So each epoch of each database is a line ``station letter epoch`` in the file ``receipt-series`` beside it.
-The database is written first and the file before anybody can take a receipt, so a letter in the file that the
-database does not know means that the database is older than the file: a backup was brought back.
+A database that was deleted and made again must not reuse a letter, or two farmers hold the same receipt number. So each
+epoch of each database is a line ``station letter epoch`` in the file ``receipt-series`` beside it. The database is
+written first and the file before any receipt can be taken, so a letter in the file that the database does not have
+means that the database is older than the file: a backup was restored.
 """
 
 from __future__ import annotations

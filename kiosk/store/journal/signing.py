@@ -1,4 +1,4 @@
-"""What the database knows of the station's signing key: which one it told of, and what no signature covers yet."""
+"""What the database records of the station's signing key: which one was announced, and what no signature covers yet."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _ALL_COVERED = {"first_seq": 0, "last_seq": 0, "events": 0, "head": ""}
 
 @dataclass(frozen=True, slots=True)
 class SigningState:
-    """``public`` is the key that was told of, in hex, "" for none; ``epoch`` the id of the epoch it was told of in, ""
-    when none ever was. ``epochs`` says of each epoch, oldest first, why it was begun; ``uncovered`` counts the events
-    of the current one that no signature covers.
+    """``public`` is the announced key, in hex, "" for none; ``epoch`` the id of the epoch it was announced in, "" when
+    none ever was. ``epochs`` holds why each epoch, oldest first, was started; ``uncovered`` counts the events of the
+    current one that no signature covers.
     """
 
     public: str

@@ -1,7 +1,7 @@
-"""Papers on their way out, and what a person decides about them.
+"""Papers to be printed, and what a person decides about them.
 
-Print jobs are queued, sending, printed; unknown, which only a person may resolve; or cancelled before they were out.
-A job is marked as sending before its first byte leaves, so after a crash it is known which paper may be out there.
+Print jobs are queued, sending, printed; unknown, which only a person may resolve; or cancelled before they were out. A
+job is marked as sending before its first byte leaves, so after a crash it is known which paper may be out there.
 """
 
 from __future__ import annotations

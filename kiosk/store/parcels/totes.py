@@ -25,7 +25,7 @@ from kiosk.store.shared.records import NewPaper, ParcelRow, Stamp, ToteRow
 # Kinds of the numbers of a tote, a seal and a manifest, as their internal codes have them.
 TOTE, SEAL, MANIFEST = "T", "Z", "M"
 MAX_PARCELS_PER_TOTE: Final = 40  # More than a sack holds
-MAX_TOTES_PER_MANIFEST: Final = 14  # On one manifest: so many stand on its smallest sheet
+MAX_TOTES_PER_MANIFEST: Final = 14  # On one manifest: so many fit on its smallest sheet
 
 _OPEN: Final = tote_table.c.manifest.is_(None) & tote_table.c.unpacked_at.is_(None)
 

@@ -1,9 +1,9 @@
-"""The event counters: +1 per change, in the transaction of the event that tells it, and never back.
+"""The event counters: +1 per change, in the transaction of the event that records it, and never back.
 
-The first content of a new database is what it starts from, so it counts as no change. The first profile of the scale
-has an event all the same, with counter 0: the sorting center compares every bag with the scale's Max. A new epoch of a
-database that goes on, or that came from a backup, raises every counter: changes made after the backup are not forgotten
-by it.
+The first content of a new database is its starting point, so it counts as no change. The first profile of the scale
+still has an event, with counter 0: the sorting center compares every bag with the scale's Max. A new epoch of a
+database that continues, or that came from a backup, raises every counter, so that changes made after the backup are not
+lost.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from kiosk.store.database.tables import Tables, reading, writing
 from kiosk.store.journal import journal
 from kiosk.store.shared.records import ScaleContent, Stamp
 
-# Makes the event of a change from the new value and the hash before ("" when nobody knows it).
+# Makes the event of a change from the new value and the hash before ("" when unknown).
 EventOf = Callable[[int, str], ScaleEvent]
 
 

@@ -1,4 +1,4 @@
-"""Loads on the pan that nobody has booked: noted while their end is open, and told when they left."""
+"""Unbooked loads on the pan: noted while their outcome is open, and recorded as an event when they left."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class PanLoads(Tables):
         """Store a note of the pan journal, with its event when a load has left unbooked."""
         match pan_note:
             case LingeringLoadNote():
-                # One load at most lies on the pan.
+                # At most one load is on the pan.
                 connection.execute(delete(load_table).where(_OPEN, load_table.c.state == LIES))
                 lying = {"state": LIES, "load": pan_note.load_no, **_note_values(pan_note.peak_g, stamp)}
                 connection.execute(insert(load_table).values(lying))

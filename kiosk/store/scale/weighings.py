@@ -1,4 +1,4 @@
-"""What stands beside a confirmed intake about its weighing: what the scale was worth, and the raw frames of bags."""
+"""Weighing data of a confirmed intake: the scale's legal status, and the raw frames of bags."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Weighings(Tables):
                 broken.append(f"{receipt}/{bag}")
         broken += [
             f"{receipt}/{bag}" for receipt, bag in sealed_hashes
-        ]  # the event says they were kept, and they are gone
+        ]  # the event says they were kept, and they are missing
         checks = connection.execute(
             select(check_table.c.number, check_table.c.frames_sha256, check_table.c.frames).where(
                 check_table.c.frames.is_not(None)

@@ -35,7 +35,7 @@ _BECH32_GENERATORS: Final = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2
 
 
 class NotOpened(ValueError):
-    """The key is another one, or the file was changed or cut off: they cannot be told apart."""
+    """The key is another one, or the file was changed or cut off: the causes cannot be distinguished."""
 
 
 class NotSealed(ValueError):

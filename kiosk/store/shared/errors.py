@@ -21,7 +21,7 @@ SQLITE_ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)
 
 
 class StoreError(Exception):
-    """The store could not do it, and nothing of it was done; the text says what to do."""
+    """The store could not do it, and changed nothing; the text says what to do."""
 
 
 class DatabaseDamaged(StoreError):
@@ -54,12 +54,12 @@ def disk_full(path: Path) -> DiskFull:
 
 
 class StoreRefusal(StoreError, Refused):
-    """A rule forbids it, and a person can act on that; ``code`` is a stable word the screens have a sentence for.
+    """A rule forbids it, and a person can act on that; ``code`` is a stable word for which the screens have a sentence.
 
-    Of parcels: shelves_full, collected, not_waiting, code_used, damaged_needs_photo, proxy_needs_name,
-    unknown_parcel, tote_changed. Of papers: reissue, not_unknown, cancelled, unknown_paper, void_label, unknown_code,
-    bag_twice. Of people: unknown_clerk. Of listings: stale_page, already_void. Of rows that are not what was sealed:
-    record_altered. ``values`` fill the sentence.
+    Of parcels: shelves_full, collected, not_waiting, code_used, damaged_needs_photo, proxy_needs_name, unknown_parcel,
+    tote_changed. Of papers: reissue, not_unknown, cancelled, unknown_paper, void_label, unknown_code, bag_twice. Of
+    people: unknown_clerk. Of listings: stale_page, already_void. Of rows that are not what was sealed: record_altered.
+    ``values`` fill the sentence.
     """
 
 

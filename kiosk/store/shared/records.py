@@ -23,11 +23,11 @@ _LAST4 = re.compile(r"[0-9]{4}")
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """When, where and by which software something is written; the store has no clock and no settings of its own.
+    """When, where and by which software something is written; the store itself has no clock and no settings.
 
-    ``region`` is the station's, "" where nobody has said. ``metrology`` is the digits of the legally relevant part,
-    those of this program unless an older event is told again; "" for one that does not tell them. ``sign`` makes the
-    signature of an event's hash, "" while the key fails; None where there is no key.
+    ``region`` is the station's, "" where it is not known. ``metrology`` is the digits of the legally relevant part,
+    those of this program unless an older event is reissued; "" for an event without them. ``sign`` makes the signature
+    of an event's hash, "" while the key fails; None where there is no key.
     """
 
     moment: Moment
@@ -176,9 +176,9 @@ class PhotoRow:
 
 @dataclass(frozen=True, slots=True)
 class PhotoPlace:
-    """Where a shot stands in the order of all: by its intake's number, then by its place among the shots of the lot.
+    """The place of a shot in the order of all: by its intake's number, then by its place among the shots of the lot.
 
-    ``may_leave``: nobody needs its files on this card any more, because the sorting center has them.
+    ``may_leave``: its files are no longer needed on this card, because the sorting center has them.
     """
 
     intake: int
@@ -190,10 +190,10 @@ class PhotoPlace:
 
 @dataclass(frozen=True, slots=True)
 class ListedPhoto:
-    """An accepted shot, by its master, in a listing. ``likeness`` is what ``GoodsShot.likeness`` says.
+    """An accepted shot, by its master, in a listing. ``likeness`` is that of ``GoodsShot.likeness``.
 
-    ``quarantined``: the sorting center keeps the event that tells of the shot
-    apart for a person, and takes neither of its pictures.
+    ``quarantined``: the sorting center has quarantined the event of the shot for a person, and takes neither of its
+    pictures.
     """
 
     sha256: str
@@ -211,9 +211,9 @@ class SeenShot:
 
 @dataclass(frozen=True, slots=True)
 class SubmittedListing:
-    """What the newest offer of a lot says, when it was told, and whether the sorting center has it.
+    """The content of the newest offer of a lot, when it was recorded, and whether the sorting center has it.
 
-    ``quarantined``: it has it, and keeps it apart for a person; it counts for nothing until that person takes it in.
+    ``quarantined``: it has it, and keeps it apart for a person; it does not count until that person accepts it.
     """
 
     data: ListingSubmitted
@@ -227,7 +227,7 @@ class ListingRow:
     """Everything that an offer of a lot is made of. ``drafted`` is false before the first shot or choice.
 
     ``agreed_version`` is the catalog version of the intake, ``catalog_version`` the one in force. ``photos`` are in the
-    order in which buyers see them. ``pack_g`` and ``grade`` are None when nobody chose.
+    order in which buyers see them. ``pack_g`` and ``grade`` are None when not chosen.
     """
 
     lot: str
@@ -245,7 +245,7 @@ class ListingRow:
 
 @dataclass(frozen=True, slots=True)
 class EventTotals:
-    """Of all epochs: rows of the journal, and those acknowledged. One told again in a later epoch has a row in each."""
+    """Of all epochs: rows of the journal, and those acknowledged. A reissued event has a row in each of its epochs."""
 
     written: int
     acknowledged: int
@@ -267,9 +267,9 @@ class ExpectedParcel:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A parcel in a clerk's hand. ``waybill`` is normalized; a ``damaged`` one is not accepted before its photo.
+    """A parcel being accepted. ``waybill`` is normalized; a ``damaged`` one is not accepted before its photo.
 
-    ``another``: a person said that it is one more package of a waybill that is known.
+    ``another``: the clerk stated that it is one more package of a known waybill.
     """
 
     waybill: str = field(repr=False)
@@ -285,10 +285,10 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class ParcelRow:
-    """A parcel as it stands.
+    """The current state of a parcel.
 
     ``shelf`` is the slot it is in, of a lost one the slot it was in, else None. ``waybill`` is empty once it was
-    erased. ``code_no`` counts its pickup codes. ``arrived_at``, ``shelf_since``, ``closed_at``: what the clock said.
+    erased. ``code_no`` counts its pickup codes. ``arrived_at``, ``shelf_since``, ``closed_at``: the clock's time.
     ``repeated``: this waybill was here before and nothing was written.
     """
 
@@ -357,7 +357,7 @@ class HandoverProof:
 
 @dataclass(frozen=True, slots=True)
 class ClerkRow:
-    """A person at the counter; ``pin_hash`` is what the password hash function made, empty when no PIN is set."""
+    """A clerk; ``pin_hash`` is the result of the password hash function, empty when no PIN is set."""
 
     number: str
     name: str

@@ -1,4 +1,4 @@
-"""Which rules weighed: the version and digits of the legally relevant part, which stand in every event."""
+"""The rules used for weighing: the version and digits of the legally relevant part, which are in every event."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 from kiosk.domain.metrology.software import metrology_id
 
-# Everything in the domain that can change what a reading becomes on the receipt, or what is said of the scale.
+# Everything in the domain that can change what a reading becomes on the receipt, or what is stated about the scale.
 LEGALLY_RELEVANT: Final = (
     "intake.py",
     "mass.py",

@@ -1,8 +1,7 @@
-"""Every act of the counter: one row each. A post does one thing, answers 303 to where the clerk goes on, or raises.
+"""Every act of the counter: one row each. A post does one thing, and answers 303 to the clerk's next page or raises.
 
-A page can be old: a form therefore carries what the clerk saw where acting on something else would hurt (the parcel
-of a hand-over, of an undo or of another carrier, the last event of a day's totals), and what is no longer so is refused
-as a stale page.
+An old page is refused as stale where acting on something else would do harm: its form carries what the clerk saw (the
+parcel of a hand-over, of an undo or of another carrier, the last event of a day's totals).
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ class Post:
         return int(text)
 
 
-Run = Callable[[Post], str]  # Does it and says where to go on
+Run = Callable[[Post], str]  # Does it and returns the next address
 
 
 def _scan(post: Post) -> str:
@@ -224,7 +223,7 @@ ACTS: Mapping[str, Run] = {
     "/counter/intakes/<about>/void": _then(intake_path, _void),
     "/counter/intakes/<about>/photo": _then(intake_path, _shoot_lot),
     "/counter/intakes/<about>/photo/overrule": _then(intake_path, _overrule),
-    # The clerk and the villager go on at the public screen, where it was left.
+    # The clerk and the villager continue at the public screen, where it was left.
     "/counter/intakes/<about>/take_up": _then("/", lambda post: post.counter.intakes.take_up(post.session, post.about)),
     "/counter/intakes/<about>/crate/pack": _then(
         crate_path, lambda post: post.counter.crates.pack(post.session, post.about, parse_bags(post.field("bags")))

@@ -1,8 +1,8 @@
-"""The daily check weight, and the journal of the pan: for whoever has signed in at the counter, clerk or technician.
+"""The daily check weight, and the journal of the pan: for a clerk or technician who has signed in at the counter.
 
-No address takes a weight: the page sends back the number of the reading it showed, and only a load that has lain still
-since that reading is read as the check weight. What the check weight must show is set by a technician; where it is not,
-the number on the weight is typed. The page has one stream that carries the pan and what the counter's own would say.
+No address accepts a weight: the page sends back the number of the reading it showed, and only a load that has been
+still since that reading is read as the check weight. What the check weight must show is set by a technician; where it
+is not set, the number on the weight is typed. The page has one stream: the pan, and what the counter's own would send.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class PanSnapshot:
 
 
 class PanBoard:
-    """The desk's pan and the counter's view as one board. The station's clock is not asked: waiting is monotonic."""
+    """The desk's pan and the counter's view as one board. Waiting uses monotonic time, not the station's clock."""
 
     def __init__(
         self, desk: Desk, live: LiveBoard, counter: CounterBoard, clock: Callable[[], float] = time.monotonic

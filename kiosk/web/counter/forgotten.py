@@ -1,7 +1,7 @@
 """A first or a forgotten PIN by telephone: the digits to read out, the pad for the answer, then the new PIN.
 
-Before the door, so nobody is signed in by it; GET changes nothing. Who goes to the villagers' screen in between, or
-takes too long, types no new PIN any more: the right answer is worth something in the browser it was typed in alone.
+These pages come before the sign-in and do not sign in; GET changes nothing. After a visit to the villagers' screen, or
+too long a wait, no new PIN can be typed: the right answer is valid only in the browser in which it was typed.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The listing desk: pictures of a lot in the order buyers see them, pack and grade, what they will read, and *send*.
 
-Nobody writes here: every text is of the product data. Reading changes nothing. The posts are rows of ``acts.ACTS``.
+No text is typed here: every text is of the product data. Reading changes nothing. The posts are rows of ``acts.ACTS``.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ NEEDS = {f"counter_listing.{name}": Need.CLERK for name in ("desk", "review", "s
 #
 # A Chinese letter is as wide as two. Above the last number the letters are the smallest, alone: that holds every story.
 _BESIDE, _ALONE = (("large", 280), ("plain", 400)), (("large", 480), ("plain", 690))
-# Letters up to which facts leave room for a story, a title is large, and facts without a story stand wide apart.
+# Letters up to which facts leave room for a story, a title is large, and facts without a story are set wide apart.
 _FACTS, _TITLE, _PLAIN = 190, 60, 100
 _IN_ONE_COLUMN, _IN_TWO = 2, 6  # Pictures of the review
 _WHY = "counter.listing.why."
@@ -87,8 +87,8 @@ class OfferHindrance:
 
 @dataclass(frozen=True, slots=True)
 class BuyerText:
-    """What buyers read in one language; ``facts`` are pairs of a word and its text. A long story has a page of its own:
-    ``pages`` is 2 then, and ``page`` which of them this is.
+    """What buyers read in one language; ``facts`` are pairs of a word and its text. With a long story, on a separate
+    page, ``pages`` is 2, and ``page`` is the number of this one.
     """
 
     language: Language

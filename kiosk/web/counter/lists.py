@@ -56,7 +56,7 @@ _VOID_PICTURES = {
     VoidReason.WRONG_CONTAINER: "crate",
     VoidReason.GOODS_RETURNED: "sack",
 }
-# Keys of the pad for a name; Uyghur vowels stand without their bearer, which has a key of its own. A Chinese name is
+# Keys of the pad for a name; Uyghur vowels are shown without their bearer, which has its own key. A Chinese name is
 # typed in Latin letters, as on a bank card: there is no room and no need for an input method at this counter.
 ALPHABETS = {
     "ug": tuple("ئاەبپتجچخدرزژسشغفقكگڭلمنھوۇۆۈۋېىي"),
@@ -66,8 +66,8 @@ ALPHABETS = {
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """What is asked once more before it is done; ``ask`` and ``yes`` are texts ids, ``path`` is the post. ``seen`` is a
-    field of the form and what the clerk saw there: the station refuses when it is no longer so.
+    """A question before something is done; ``ask`` and ``yes`` are text ids, ``path`` is the post. ``seen`` is a field
+    of the form and its value that the clerk saw: the station refuses when it has changed.
     """
 
     ask: str

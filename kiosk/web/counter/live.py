@@ -1,4 +1,4 @@
-"""The live stream of the counter: the newest view, who may hear it, and that somebody watches."""
+"""The live stream of the counter: the newest view, who may receive it, and that a page is watching."""
 
 from __future__ import annotations
 

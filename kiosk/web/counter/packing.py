@@ -30,7 +30,7 @@ class BagRow:
 
 
 class CratePages:
-    """Pages below an intake. Which bags are chosen stands in the address: nothing is kept before it is packed."""
+    """Pages below an intake. The chosen bags are in the address: nothing is stored before it is packed."""
 
     def __init__(self, station: StationService, frame: CounterFrame) -> None:
         self._station, self._frame = station, frame
@@ -140,7 +140,7 @@ class HandedOverRow:
 
 
 class TotePages:
-    """What is chosen stands in the address: nothing is kept before it is packed."""
+    """What is chosen is in the address: nothing is stored before it is packed."""
 
     def __init__(self, station: StationService, frame: CounterFrame) -> None:
         self._station, self._frame = station, frame

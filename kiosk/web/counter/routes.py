@@ -1,5 +1,4 @@
-"""The pages of the counter: the door, the lists, the acts. Reading changes nothing; a refused act answers 409 with a
-sentence and the way back."""
+"""Counter pages: door, lists, acts. Reading changes nothing; a refused act answers 409, a sentence and a link back."""
 
 from __future__ import annotations
 
@@ -182,7 +181,7 @@ def _act(station: StationService, run: Run) -> Callable[..., AnyResponse]:
         where = run(Post(station.counter, session, request.form, str(about)))
         if roles.is_staff_address(where):
             return redirect(where, 303)
-        # The villager's screen is next. Whether this answer is ever followed, nobody knows: the session ends now.
+        # The villager's screen is next. This answer may never be followed, so the session ends now.
         station.access.sign_out(session.token)
         return roles.clear_session_cookie(redirect(where, 303))
 

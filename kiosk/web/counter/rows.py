@@ -1,4 +1,4 @@
-"""How rows of the store stand on a page of the counter, what a parcel's state allows, how a refusal is said."""
+"""How rows of the store are shown on a page of the counter, what a parcel's state allows, how a refusal is worded."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class CounterIntakeRow:
     row: ConfirmedRow | UnfinishedIntake
     names: Names
     picture: str
-    person: str = ""  # The short name of a member; "" for a non-member and for one who is in the list no longer
+    person: str = ""  # The short name of a member; "" for a non-member and for one no longer in the list
 
     @property
     def short(self) -> str:
@@ -73,7 +73,7 @@ _STATE_PICTURES = {
     ParcelState.MISROUTED: "send-back",
     ParcelState.WITHDRAWN: "undo",
 }
-# The lists of parcels a clerk works through; `open` holds what somebody still has to decide or find.
+# The lists of parcels a clerk works through; `open` holds what still has to be decided or found.
 LISTS: Mapping[str, frozenset[ParcelState]] = {
     "waiting": frozenset({ParcelState.SHELVED, ParcelState.NOTICED, ParcelState.OVERDUE, ParcelState.RETURN_DUE}),
     "overdue": frozenset({ParcelState.OVERDUE}),
@@ -113,7 +113,7 @@ ACTS: Mapping[ParcelState, tuple[ParcelAction, ...]] = {
     ParcelState.LOST: (ParcelAction("found", "shelf", first=True),),
 }
 
-# Acts that end something or print: asked once more. Everything else can be undone by its opposite.
+# Acts that end something or print need a confirmation. Everything else can be undone by its opposite.
 QUESTIONS = ("return", "refuse", "misroute", "lost", "reissue")
 
 

@@ -17,11 +17,11 @@ ROWS = 3
 @dataclass(frozen=True, slots=True)
 class Screen:
     """``body`` names the template ``setup/_BODY.html``. ``pad`` is the pad of a typed answer; on a ``choose`` screen it
-    is reached by a tile of its own that says ``other`` (a text id). ``before`` and ``after`` stand around what is
-    typed, ``sends`` is put before it to tell it from the tiles. ``hint`` is the text id of what stands beside a pad,
-    ``foot`` of what stands below the tiles, where a device is tried with the word of its trial behind a "_".
-    ``may_skip``: the question may be left without an answer. ``live``: the page looks again by itself. ``columns`` of
-    tiles stand side by side, in three rows a page.
+    is reached by its own tile with the text ``other`` (a text id). ``before`` and ``after`` are shown around the typed
+    text, ``sends`` is put before it to distinguish it from the tiles. ``hint`` is the text id of the text beside a pad,
+    ``foot`` of that below the tiles; where a device is tried, "_" and the word of its trial are added. ``may_skip``:
+    the question may be left without an answer. ``live``: the page polls by itself. ``columns`` of tiles are side by
+    side, in three rows a page.
     """
 
     body: str
@@ -54,10 +54,10 @@ _DIGIT_ROWS = (("1", "2", "3"), ("4", "5", "6"), ("7", "8", "9"))
 
 @dataclass(frozen=True, slots=True)
 class Pad:
-    """``digits`` pads stand beside what was typed, ``letters`` pads fill the width. "" is an empty place.
+    """``digits`` pads are beside the typed text, ``letters`` pads fill the width. "" is an empty place.
 
-    ``length`` is the most that can be typed, ``min_length`` the least that may be sent. What is typed on a ``secret``
-    pad is shown as dots."""
+    ``length`` is the most that can be typed, ``min_length`` the least that may be sent. A ``secret`` pad shows dots.
+    """
 
     shape: Literal["digits", "letters"]
     rows: tuple[tuple[str, ...], ...]

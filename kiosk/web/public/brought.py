@@ -1,5 +1,5 @@
-"""*What I brought here*: from the help of the screen that asks for goods, for whoever holds the member's card, or types
-the code that a clerk printed. It ends with the visit: nothing of it is in an address or a cookie.
+"""*What I brought here*: opened from the help of the screen that asks for goods, by the member's card or by the code
+that a clerk printed. It ends with the visit: nothing of it is in an address or a cookie.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Setting a clock that nobody has set: before anybody unlocks the counter, and forward only."""
+"""Setting a clock that is not set: before the counter is unlocked, and forward only."""
 
 from __future__ import annotations
 

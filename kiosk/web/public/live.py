@@ -5,7 +5,7 @@
     snapshot ──changed, inside the gap──▶ wait out the gap, send the newest there is then
     nothing for a second ──▶ beat
 
-Nothing is queued: a slow page misses what lies in between and never the newest. The same stream serves the public
+Nothing is queued: a slow page misses states in between, never the newest. The same stream serves the public
 face (snapshots of the desk) and the counter (views of the counter); what a page sees of one is a ``StreamSource``.
 """
 
@@ -27,7 +27,7 @@ from kiosk.web.shared.speech import speech_of
 
 S = TypeVar("S")
 
-GAP_S = 0.1  # R13: more than ten a second nobody can read
+GAP_S = 0.1  # R13: more than ten a second cannot be read
 BEAT_S = 1.0  # A page that hears nothing for one and a half seconds blanks the weight
 RETRY = b"retry: 1000\n\n"
 BEAT = b"event: beat\ndata: 1\n\n"
@@ -57,8 +57,9 @@ class StreamSource(Generic[S]):
 
 
 class EventStream(Iterator[bytes], Generic[S]):
-    """One page's stream. Ends when it is told to, when the server closes it because the page is gone, or when
-    ``allowed`` says no (asked at least once a second)."""
+    """One page's stream. Ends when ``end`` is called, when the server closes it because the page was left, or when
+    ``allowed`` returns false (checked at least once a second).
+    """
 
     def __init__(
         self,
@@ -129,7 +130,7 @@ class EventStream(Iterator[bytes], Generic[S]):
 
 
 class Streams(Generic[S]):
-    """All open streams. One too many ends the oldest: its page is most likely gone, and asks again if it is not."""
+    """All open streams. One too many ends the oldest: its page is most likely closed, and reconnects if it is not."""
 
     def __init__(self, source: StreamSource[S], cap: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._source = source

@@ -30,7 +30,7 @@ _MINUTE_S = 60
 
 @dataclass(frozen=True, slots=True)
 class ParcelAnswer:
-    """What a villager is told: ``minutes`` to wait, the ``shelf`` of a parcel that is coming."""
+    """The answer to a villager: ``minutes`` to wait, the ``shelf`` of a parcel that is coming."""
 
     sentence: Sentence
     shelf: str = ""

@@ -1,4 +1,4 @@
-"""One message of the live stream: what an open page needs to stay true, and nothing about a person."""
+"""One message of the live stream: what an open page needs to stay correct, and no personal data."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The public face: one address per step, one act per post, and the server alone knows where the person stands.
+"""The public face: one address per step, one act per post, and only the server knows the current step.
 
-GET never changes anything. A post acts and answers 303 to the screen the desk is in afterwards; a refused one
-answers 409 with the screen as it is and the reason on top.
+GET never changes anything. A post acts and answers 303 to the screen the desk is in afterwards; a refused one answers
+409 with the current screen and the reason on top.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ ACTS: Mapping[str, Act] = {
     "/photo/skip": lambda desk, form: desk.result_screen.skip_photo(),
 }
 
-# Of *Check a receipt*; a receipt is gone after half a minute, and nothing of it stands in an address.
+# Of *Check a receipt*; a receipt is removed after half a minute, and none of it is in an address.
 _SLIP_ACTS = {"check": PublicSlips.hold, "time_up": PublicSlips.time_up, "done": PublicSlips.done}
 
 _PAIR = "[a-z_]+=[A-Za-z0-9_-]*"

@@ -90,7 +90,7 @@ _ASKS = {DeskStep.WHO: ("number",), DeskStep.AGREE: ("container", "mode", "leave
 
 
 class Screens:
-    """Turns a view of the desk into a page. Knows nothing of what may be done, only of what is seen."""
+    """Turns a view of the desk into a page. Knows only what is shown, not what may be done."""
 
     def __init__(self, station: StationService, settings: WebSettings) -> None:
         self._station = station
@@ -102,7 +102,7 @@ class Screens:
         notice = notice or (scan_sentence(requested.word, self.texts()) if requested is not None else None)
         extra: dict[str, Any] = {"ask": "" if notice else self._ask(view), "notice": notice}
         if view.step is DeskStep.WHO:
-            # What stands on the pad so far; anything but a few Western digits is an empty pad
+            # The number typed on the pad so far; anything but a few Western digits is an empty pad
             typed = request.args.get("number")
             good = typed is not None and typed.isascii() and typed.isdigit() and len(typed) <= MEMBER_DIGITS
             extra["digits"] = typed if typed is not None and good else ""

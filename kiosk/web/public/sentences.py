@@ -78,7 +78,7 @@ _SCANS = {
     "bag_twice": Sentence("take.bag_twice", "bag-twice"),
     "bag_of_other": Sentence("take.bag_of_other", "bag-other"),
     "void_label": Sentence("take.bag_void", "void"),
-    **dict.fromkeys((NOT_NOW, HOLD, *SOUNDS), Sentence("slip.not_now", "receipt")),  # An intake has begun since
+    **dict.fromkeys((NOT_NOW, HOLD, *SOUNDS), Sentence("slip.not_now", "receipt")),  # An intake has started since
 }
 _SCAN_PROBLEM = Sentence("parcel.problem", "attention")
 

@@ -1,7 +1,7 @@
 """Who may talk to the station, and what a browser may do with its pages.
 
-The server listens on loopback only. What is left to guard against is another page in the same browser: a rebound
-host name (Host), a form posted from elsewhere (Origin, Sec-Fetch-Site), a frame around the screen (CSP, COOP, CORP).
+The server listens on loopback only. The remaining threat is another page in the same browser: a rebound host name
+(Host), a form posted from elsewhere (Origin, Sec-Fetch-Site), a frame around the screen (CSP, COOP, CORP).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Flat pages of tiles: nothing is nested, and a page is never fuller than a person can look over."""
+"""Flat pages of tiles: nothing is nested, and a page holds no more than can be seen at a glance."""
 
 from __future__ import annotations
 

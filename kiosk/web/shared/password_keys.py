@@ -4,7 +4,7 @@ from typing import Final
 
 LATIN: Final = ("1234567890", "qwertyuiop", "asdfghjkl")
 _LETTERS: Final = (*LATIN, "zxcvbnm")
-# Without the space, which has a key of its own.
+# Without the space, which has its own key.
 PASSWORD_KEYS: Final = {
     "lower": _LETTERS,
     "upper": tuple(row.upper() for row in _LETTERS),

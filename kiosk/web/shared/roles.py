@@ -41,13 +41,13 @@ _ROLES: Mapping[Need | None, frozenset[Role]] = {
 }
 
 Needs = Mapping[str, Need]
-# From a cookie's value to the session it opens; a token nobody gave out, or one that ended, is None.
+# From a cookie's value to the session it opens; None for a token that was never issued, or has ended.
 Sessions = Callable[[str], CounterSession | None]
 EndSession = Callable[[str], None]  # Ends the session of a cookie's value; one that opens nothing changes nothing
 
 _STAFF: Final = ("/counter", "/technician")
-# `Sec-Fetch-Dest` of what comes to the screen: gone to, or fetched by the page that is there (page-swap.js). A picture
-# that the browser looks for by itself is none (Fetch Metadata Request Headers, section 2.1).
+# `Sec-Fetch-Dest` of a page for the screen: navigated to, or fetched by the open page (page-swap.js). A picture that
+# the browser requests by itself is not one (Fetch Metadata Request Headers, section 2.1).
 _PAGES: Final = frozenset({"document", "empty"})
 
 
@@ -57,8 +57,8 @@ def is_staff_address(path: str) -> bool:
 
 
 class AccessDenied(Exception):
-    """The person in front may not; ``unlocked`` tells a wrong role from nobody at all. ``opens``: unlocking the counter
-    would let the right person in; not so where no need was given.
+    """Access is refused; ``unlocked`` distinguishes a wrong role from a locked counter. ``opens``: unlocking the
+    counter would let the right person in; false where no need was given.
     """
 
     def __init__(self, endpoint: str, *, unlocked: bool, opens: bool = True) -> None:

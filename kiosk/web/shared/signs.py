@@ -78,7 +78,7 @@ _PICTURES = {
     ScaleMark.VERIFICATION_EXPIRED: "seal-expired",
     ScaleMark.CHECK_LATE: "check-weight",
 }
-# Each has a sentence and a shape of its own; `ScaleStanding.marks` has the worst first.
+# Each has its own sentence and shape; `ScaleLegalStatus.marks` has the worst first.
 MARKS = {mark: Sign(mark, picture) for mark, picture in _PICTURES.items()}
 
 # A check that is due is a task of the clerk and no fault of the weight yet; the receipt says it.

@@ -24,7 +24,7 @@ _COOKIE_SECONDS = 10 * 365 * 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """Uyghur and Chinese stand together on public screens, the chosen one large; English stands with Chinese."""
+    """Uyghur and Chinese are shown together on public screens, the chosen one large; English is shown with Chinese."""
 
     main: Texts
     second: Texts

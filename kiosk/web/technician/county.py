@@ -1,4 +1,4 @@
-"""The county's document: which one is in force, what waits, why the last one was refused, what lies on a stick.
+"""The county's document: which one is in force, what waits, why the last one was refused, what is on a stick.
 
 GET changes nothing. The post takes a document from a stick and answers 303; a refused one answers 409 with the reason.
 """

@@ -1,7 +1,7 @@
 """The technician's page of labels: what each one looks like, which shipped layout is used for it, and a print of it.
 
-GET changes nothing. A post acts and answers 303; a refused one answers 409 with the reason. Nothing of a person is on
-these pages: the labels hold sample data.
+GET changes nothing. A post acts and answers 303; a refused one answers 409 with the reason. There is no personal data
+on these pages: the labels hold sample data.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The people at the counter: take somebody on, give a new PIN, close one. As ``kiosk clerk`` does it.
+"""The people at the counter: add one, give a new PIN, close one. As ``kiosk clerk`` does it.
 
 GET changes nothing. A post acts and answers 303; a refused one answers 409 with the reason, which holds no PIN.
 """

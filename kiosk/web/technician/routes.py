@@ -1,7 +1,7 @@
 """The technician's pages: what the doctor found, tests of the devices, care of the data.
 
 GET changes nothing. A post acts and answers 303; a refused one answers 409 with the reason. ``/doctor.json`` is for
-``kiosk doctor`` on this machine: words about devices, and nothing of a person or a place.
+``kiosk doctor`` on this machine: words about devices, and no data about persons or places.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def _text(speech: Speech, word: str) -> Markup:
 
 
 _RAW: Final = 48
-# The ends of the text ids `technician.scale.told.…`: a command that was sent ended in one of them.
+# The last parts of the text ids `technician.scale.told.…`, one for each outcome of a sent command.
 OUTCOME_WORDS: Final = (
     *(f"{key}_{CommandOutcome.DONE}" for key in KEYS),
     CommandOutcome.NO_ANSWER,
@@ -131,7 +131,7 @@ PAGES: Final = ("doctor", "tests", "scale", "shot", "lamps", "care", "events", "
 # What a post does, and where it leads.
 _ACTS: Final[Mapping[str, tuple[Callable[[TechnicianTools], object], str]]] = {
     "print": (lambda tools: tools.print_test(request.form.get("printer", "")), "/technician/tests?printed=1"),
-    # The station starts anew for it: what was told stands on the page that comes back.
+    # The station restarts for it: the page that comes back shows the message.
     "reach": (
         lambda tools: tools.request_printer_access(request.form.get("printer", "")),
         "/technician/tests?asked=1",
@@ -139,7 +139,7 @@ _ACTS: Final[Mapping[str, tuple[Callable[[TechnicianTools], object], str]]] = {
     "shoot": (lambda tools: tools.shoot(), "/technician/shot"),
     "backup": (lambda tools: tools.backup_now(), "/technician/care"),
     "bundle": (lambda tools: tools.bundle(), "/technician/care"),
-    # The form of the confirming page carries the epoch it asked about: a repeated post ends no second one.
+    # The form of the confirming page contains the epoch it showed: a repeated post ends no second one.
     "new_epoch": (lambda tools: tools.begin_epoch(request.form.get("epoch", "")), "/technician/events"),
 }
 POSTS: Final = (*_ACTS, "lamp", "language")
@@ -291,7 +291,7 @@ class _TechnicianPages:
     def language(self) -> AnyResponse:
         here = request.form.get("here", "")
         if not here.isprintable():
-            abort(400)  # no page of ours sends a line break: it would begin a header of its own
+            abort(400)  # no page of ours sends a line break: it would start another header
         known = here.partition("?")[0] in {path for _, path, _ in TABS}
         answer = redirect(here if known else "/technician", 303)
         code = request.form.get("lang", "")

@@ -21,7 +21,7 @@ from kiosk.web.shared.speech import speech_of
 from kiosk.web.technician.frame import blueprint_of, draw, needs_technician
 
 HOME: Final = "/technician/teach"
-ROWS: Final = 4  # Proposals on one screen; the likeliest stand first, and more than four were never seen
+ROWS: Final = 4  # Proposals on one screen, the likeliest first; more than four were never seen
 MAX_PORTS: Final = 6
 _RAW: Final = 40
 _TYPED: Final = 8

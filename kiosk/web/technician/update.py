@@ -33,7 +33,7 @@ def blueprint(settings: WebSettings, doctor: Doctor | None) -> Blueprint:
 
 
 class _OtherWay(Exception):
-    """This station has no updater of its own: its program comes with the system's packages, or from a source tree."""
+    """This station does not update itself: its program comes with the system's packages, or from a source tree."""
 
 
 class _UpdatePages(TechnicianArea):

@@ -1,4 +1,4 @@
-"""What stands between a source and a usable picture."""
+"""Faults that keep a source from giving a usable picture."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 
 
 class ImageFileSource:
-    """A picture source; the file is read anew for each shot and may keep its own size."""
+    """A picture source; the file is read again for each shot and may keep its own size."""
 
     def __init__(self, path: str) -> None:
         self._path = Path(path)

@@ -1,7 +1,7 @@
 """A camera at the connector of a Raspberry Pi, through the module ``picamera2`` (Debian package python3-picamera2).
 
-The module is none of the project's own and is looked for only when it is set. The camera stays on between shots. What
-a frame was taken with stands in its metadata alone: controls need some frames to come into force.
+The module is not part of the project and is imported only when it is set. The camera stays on between shots. Only the
+metadata of a frame shows what it was taken with: controls need some frames to come into force.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from kiosk.photo.arrays import BgrImage
 from kiosk.photo.frame_check import has_shape
 
 BURST: Final = 3
-MAX_SETTLE_S: Final = 2.0  # Some sensors never say that their exposure rests
-SETTLE_FRAMES: Final = 8  # At least: the first ones still tell of the shot before
+MAX_SETTLE_S: Final = 2.0  # Some sensors never report that their exposure has settled
+SETTLE_FRAMES: Final = 8  # At least: the first ones may still show the shot before
 CONTROL_LAG_FRAMES: Final = 10  # Frames after which a control is in force: the buffers and three more
 FRAME_TIMEOUT_S: Final = 3.0
-_EXPOSURE_TOLERANCE: Final = 0.03  # Sensors expose in whole lines: up to 3 % from what was asked for
+_EXPOSURE_TOLERANCE: Final = 0.03  # Sensors expose in whole lines: up to 3 % off the requested value
 _FLICKER_MANUAL: Final = 1
 _LAYOUT: Final = "RGB888"  # Blue, green and red in memory: libcamera names formats from the other end
 
@@ -72,14 +72,14 @@ class PicameraSource:
     def release_exposure(self) -> None:
         self._exposure_fixed = False
         if self._camera is not None:
-            with suppress(Exception):  # whatever is wrong with it, the next shot tells
+            with suppress(Exception):  # whatever is wrong with it, the next shot reports it
                 _release(self._camera)
 
     def close(self) -> None:
         camera, self._camera = self._camera, None
         self._exposure_fixed = False
         if camera is not None:
-            with suppress(Exception):  # it is given up: what it says of that helps nobody
+            with suppress(Exception):  # it is given up: its errors no longer matter
                 camera.stop()
             with suppress(Exception):
                 camera.close()
@@ -89,7 +89,7 @@ class PicameraSource:
         with closing_on_failure(self.close):
             was_running = self._camera is not None
             camera = self._start()
-            for _ in range(1 if was_running else SETTLE_FRAMES):  # the first one of a running camera may be of before
+            for _ in range(1 if was_running else SETTLE_FRAMES):  # the first one of a running camera may be old
                 self._next_metadata(camera)
             return self._frame(camera)
 

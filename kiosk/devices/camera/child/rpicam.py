@@ -1,8 +1,8 @@
 """A camera at the connector of a Raspberry Pi, through the program ``rpicam-still`` (Debian package rpicam-apps).
 
-OpenCV has no way to libcamera. The program prints one JPEG and ends; its default of 5 s is for people who look at a
-preview. What it chose of exposure and white balance it writes as metadata, here into memory; a frame with the same
-values given needs no time to settle.
+OpenCV cannot use libcamera. The program prints one JPEG and ends; its default of 5 s is for people who watch a preview.
+It writes the exposure and white balance it chose as metadata, here into memory; a frame with the same values given
+needs no time to settle.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from kiosk.photo.picture_header import PictureRefused
 logger = logging.getLogger(__name__)
 PROGRAM: Final = "rpicam-still"
 BURST: Final = 3
-# Automatic exposure and white balance of libcamera rest after about 30 frames; 1 s is too short in dim light.
+# Automatic exposure and white balance of libcamera settle in about 30 frames; 1 s is too short in dim light.
 SETTLE_MS: Final = 1_500
-# So long the light over the mat is taken for the same from look to look: settling is most of the time of a look.
+# How long live frames assume the same light over the mat: settling takes most of the time of a live frame.
 EXPOSURE_REUSE_S: Final = 15.0
-# For all frames of a shot: three starts of the program on a small board are 5 s. Whoever asks waits 10 s and more.
+# For all frames of a shot: three starts of the program on a small board are 5 s. Callers wait 10 s and more.
 SHOT_TIMEOUT_S: Final = 9.0
 _NO_CAMERA_OUTPUT: Final = "no cameras available"
 _IN_USE_OUTPUTS: Final = ("failed to acquire camera", "in use by another process")
@@ -45,7 +45,7 @@ _METADATA_BYTES: Final = 1 << 20
 _MAX_STDERR_BYTES: Final = 4_000
 _READ_BYTES: Final = 1 << 16
 _NUMBER: Final = r"([0-9]+(?:\.[0-9]+)?)"
-# Looked for one by one: what stands beside them is not always JSON.
+# Searched one by one: the text around them is not always JSON.
 _EXPOSURE: Final = tuple(
     re.compile(rf'"{name}":\s*{value}')
     for name, value in (
@@ -98,7 +98,7 @@ class RpicamSource:
     ) -> None:
         self._settings, self._program, self._timeout_s, self._clock = settings, program, timeout_s, clock
         self._fixed_exposure: Exposure | None = None
-        # What a look has settled on, and until when it holds for further ones.
+        # The exposure that a live frame settled on, and until when later ones may use it.
         self._live_exposure: tuple[Exposure, float] | None = None
 
     @property
@@ -128,7 +128,7 @@ class RpicamSource:
 
     def live_frame(self) -> BgrImage:
         """Run the program once, with the exposure of earlier looks while that is recent. Raises CameraFault."""
-        cached, self._live_exposure = self._live_exposure, None  # after a fault it settles anew
+        cached, self._live_exposure = self._live_exposure, None  # after a fault it settles again
         if cached is not None and self._clock() >= cached[1]:
             cached = None
         known = self._fixed_exposure or (cached[0] if cached else None)

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from kiosk.photo.pipeline import Inspection
 
 GoodsAnswer = tuple[wire.GoodsInspected, bytes]
-# What a hand may mend by taking the shot again; every other fault of a camera stays one.
+# Faults that a new shot may mend; every other fault of a camera remains one.
 _REASON_BY_FAULT: Final = {"frozen": Reason.FROZEN}
-EXPOSURE_FIXED_S: Final = 60.0  # So long the light over the empty mat is taken for the light over what is laid there
+EXPOSURE_FIXED_S: Final = 60.0  # How long the exposure of the empty mat is used for goods laid there
 # A shot has two or three pictures, which a village's line carries: of detailed goods they are written less well.
 PICTURE_BYTES: Final = 220_000
 _LIVE_VIEW_QUALITIES: Final = (80, 60, 40, 20)  # At 80, goods of the simulator take 8 to 28 kB
@@ -77,7 +77,7 @@ class Judge:
         seen = self._pipeline.assess_live_view(self._source.live_frame(), before)
         self._before = seen.small
         if seen.lights == (Reason.EMPTY,) and self._fixed_until is None:
-            with suppress(CameraFault):  # the next frame tells
+            with suppress(CameraFault):  # the next frame reports it
                 self._source.fix_exposure()
                 self._fixed_until = self._clock() + EXPOSURE_FIXED_S
         if seen.picture is None:
@@ -142,10 +142,10 @@ def _digest(frame: BgrImage) -> str:
 
 _GRACE_S = 1.0
 _MESSAGE_LENGTH = 800
-# Pixels of the longer side that are looked through: more finds no more on a label a hand away, and takes its time.
+# Pixels of the longer side that are searched: more finds no more on a label held close, and takes longer.
 _MAX_SIDE_PX: Final = 1920
-# A sixth at every side is looked through only when the middle shows no code: whoever holds a label up holds it there,
-# and what stands on the shelf beside it, or was put there to be read, is not meant. It is also twice as fast.
+# A sixth at every side is searched only when the middle shows no code: a label held up is in the middle, and codes on
+# the shelf beside it, or put there to be read, are not meant. It is also twice as fast.
 _RIM: Final = 6
 
 

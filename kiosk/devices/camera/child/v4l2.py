@@ -1,11 +1,11 @@
 """A USB camera on Video4Linux, through OpenCV.
 
-Facts behind the order of calls: a typical 1080p webcam gives 30 frames a second as MJPG and 5 as YUYV, so the format
-is asked for before the size and the rate; ``set`` may return True and do nothing, so everything is read back and the
-first frame is measured; a missing device is no exception, only a capture that is not open.
+Facts behind the order of calls: a typical 1080p webcam gives 30 frames a second as MJPG and 5 as YUYV, so the format is
+set before the size and the rate; ``set`` may return True and do nothing, so everything is read back and the first frame
+is measured; a missing device raises no exception, its capture is just not open.
 
-Exposure and white balance settle by themselves and then stay as they are for the time of a burst, so that its frames
-are alike and lamps on the mains leave no stripes.
+Exposure and white balance settle by themselves and are then fixed during a burst, so that its frames are alike and
+lamps on the mains leave no stripes.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ BURST = 3
 CONTROL_LAG_FRAMES = 4  # Frames that are on their way when a control is set, or have waited since the look before
 # How far frames may be from the light that is expected: what the curve of a camera and moving hands do.
 _MAX_RELATIVE_DEVIATION, _MAX_LEVEL_DEVIATION = 0.3, 12.0
-_MAX_BAD_READS = 3  # In a row. The first frame of a stream is often damaged; a camera that is gone fails every time.
+_MAX_BAD_READS = 3  # In a row. The first frame of a stream is often damaged; a missing camera fails every time.
 
 
 def open_v4l2(path: str) -> Capture:
@@ -257,16 +257,16 @@ def steady_exposure(units: int, mean: float, mains_hz: int) -> int:
 
 
 class ExposureControls:
-    """Of one open camera. A control that it does not have is skipped; one line of the log names all of them.
+    """The exposure controls of one open camera. A missing control is skipped; one line of the log names all of them.
 
-    After a fault of the device nothing is raised here: the next frame tells.
+    After a fault of the device nothing is raised here: the next frame reports it.
     """
 
     def __init__(self, path: str, mains_hz: int, ioctl: Ioctl = fcntl.ioctl) -> None:
         self._path, self._mains_hz, self._ioctl = path, mains_hz, ioctl
         try:
             self._descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError:  # a device that is gone again: a frame tells so
+        except OSError:  # the device is missing again: the next frame reports it
             self._descriptor = -1
         self._unsupported: set[Control] = set()
         self._logged: set[str] = set()

@@ -4,8 +4,8 @@ A conversion is ready when DOUT is low. 24 pulses on SCK bring its bits, most si
 all choose input and gain of the next conversion: A/128, B/32, A/64 (HX711 data sheet, "Serial Interface" and table 3).
 SCK high for more than 60 µs switches the converter off, and one pulse stretched by the scheduler shifts the bits: a
 read with SCK high for more than 50 µs is thrown away, and with it the next one, which a restarted converter makes at
-gain 128 whatever was asked for. What is left goes through a median of three, since 1-5 % of samples are still wrong.
-Not for trade, whatever is done here: the converter is no verified indicator.
+gain 128 whatever was requested. The remaining ones pass a median of three, since 1-5 % of samples are still wrong.
+Never for trade: the converter is no verified indicator.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from kiosk.devices.scale.line.ports import Pins, PortDisconnected
 BITS = 24
 GAIN_PULSES = {128: 1, 32: 2, 64: 3}
 HIGH_LIMIT_NS = 50_000
-# Between looks at DOUT, and after a conversion: the usual board makes one every 100 ms. Of a board that makes 80 a
+# Between checks of DOUT, and after a conversion: the usual board makes one every 100 ms. Of a board that makes 80 a
 # second every seventh is taken, which is enough.
 _POLL_INTERVAL_S, _REST_S = 0.02, 0.08
 
@@ -53,7 +53,7 @@ class Hx711Port:
     def drain(self) -> list[bytes]:
         try:
             value = self._read_conversion()
-        except Exception as error:  # each pin library has errors of its own
+        except Exception as error:  # each pin library has its own errors
             raise PortDisconnected(str(error)) from error
         if value is None:
             return []
@@ -145,6 +145,6 @@ def _factory() -> Any:
     for module, kind in _FACTORIES:
         try:
             return getattr(importlib.import_module(module), kind)()
-        except Exception as error:  # each library has errors of its own
+        except Exception as error:  # each library has its own errors
             tried.append(f"{module.rpartition('.')[2]}: {error}")
     raise OSError(f"there is no way to the pins ({'; '.join(tried)}): install station-kiosk[panel] and python3-lgpio")

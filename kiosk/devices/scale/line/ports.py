@@ -1,4 +1,4 @@
-"""The way to a scale as its supervisor uses it, and the two pins that a converter hangs on."""
+"""The line to a scale as its supervisor uses it, and the two pins of a converter."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class BacklogDiscarded(Exception):
 
 
 class LinePort(Protocol):
-    """An open way to a scale. No call waits; all are made from one thread.
+    """An open line to a scale. No call waits; all are made from one thread.
 
-    ``poll_interval_s`` is for a way that has no descriptor to wait on: it is looked at so often.
+    ``poll_interval_s`` is for a line that has no descriptor to wait on: the interval at which it is polled.
     """
 
     @property
@@ -53,7 +53,7 @@ class LinePort(Protocol):
 
 
 class Pins(Protocol):
-    """DOUT and SCK. Any error a pin library raises counts as "the pins are gone"."""
+    """DOUT and SCK. Any error a pin library raises counts as lost pins."""
 
     def data(self) -> bool:
         """Return the level of DOUT; high means that no conversion is ready."""

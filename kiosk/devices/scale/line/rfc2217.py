@@ -11,7 +11,7 @@
                                    <-  IAC SB 44 101.. IAC SE  each is answered with the value that holds now
 
 The bytes between are the line's; FF is doubled in both directions (RFC 854). BINARY (RFC 856) in both directions keeps
-CR as it is. Until all four settings are answered with the value asked for, no byte is a weight.
+CR as it is. Until all four settings are answered with the requested value, no byte counts as a weight.
 """
 
 from __future__ import annotations

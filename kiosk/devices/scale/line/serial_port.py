@@ -1,4 +1,4 @@
-"""A serial port: opened exclusively, read without waiting, told apart from one that has gone."""
+"""A serial port: opened exclusively, read without waiting, and noticed when it disconnects."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import serial
 from kiosk.devices.scale.line.ports import BacklogDiscarded, PortDisconnected
 from kiosk.protocols.scales.shared.protocol import LineSettings
 
-# The kernel hands over at most 4095 bytes at once and queues up to 64 KiB behind them. A drain about as long as that is
-# the oldest part of a backlog: the newest frame in it is history, not what lies on the pan.
+# The kernel returns at most 4095 bytes at once and queues up to 64 KiB behind them. A drain about as long as that is
+# the oldest part of a backlog: its newest frame is out of date and not the load on the pan.
 BACKLOG_BYTES = 4000
 _PSEUDO_TERMINALS = "/dev/pts/"
 

@@ -1,8 +1,8 @@
 """A serial scale behind a device server: a plain TCP connection that carries the bytes as they are.
 
 pyserial's ``socket://`` and ``rfc2217://`` are not used: the first waits up to five seconds inside ``open``, the second
-adds a thread of its own, waits inside ``open`` and inside each setting, and has no descriptor. The thread that watches
-a scale waits in one place only.
+adds its own thread, waits inside ``open`` and inside each setting, and has no descriptor. The thread that watches a
+scale waits in one place only.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from kiosk.devices.scale.line.ports import BacklogDiscarded, PortDisconnected
 from kiosk.devices.scale.line.serial_port import BACKLOG_BYTES
 
 # A station only listens to a streaming scale: without these a server that lost its power would never be missed. It is
-# asked after one second without a byte and given up after three.
+# probed after one second without a byte and given up after three.
 _KEEPALIVE = ((socket.TCP_KEEPIDLE, 1), (socket.TCP_KEEPINTVL, 1), (socket.TCP_KEEPCNT, 2))
 _USER_TIMEOUT_MS = 3000
 

@@ -120,7 +120,7 @@ class CatalogTable(Struct, frozen=True, forbid_unknown_fields=True):
     members: Annotated[tuple[MemberTable, ...], Meta(max_length=MAX_MEMBERS)]
 
 
-# With the module: two threads that are the first to have msgspec look at a type make it crash (0.22).
+# Made at import: two threads that make msgspec inspect a type for the first time make it crash (0.22).
 _WARMED_UP_DECODER: Final = msgspec.json.Decoder(CatalogTable)
 
 
@@ -131,11 +131,11 @@ def read_tables(document: Mapping[str, Any], file: str) -> CatalogTable:
     except msgspec.ValidationError as error:
         raise _explain(str(error), document, file) from error
     except UnicodeEncodeError as error:
-        # JSON alone can say it ("\ud800"); msgspec does not tell where.
+        # Only JSON can express it ("\ud800"); msgspec does not report where.
         raise CatalogError(file, "", f"has half a character in {shorten(error.object)}: remove it", "text") from error
 
 
-# What is wrong, and the way to it from the top (`.prices[0].mode`); the top itself has none.
+# The problem, and the path to it from the top (`.prices[0].mode`); the top itself has no path.
 _MESSAGE: Final = re.compile(r"(.*?)(?: - at `\$(.*)`)?", re.DOTALL)
 _MISSING: Final = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)

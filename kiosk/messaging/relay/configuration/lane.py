@@ -1,7 +1,7 @@
 """The configuration lane: brings the county's document and its parts into the station's folder, behind all events.
 
-A document comes on ``down/config``, or is asked for a few times a day. What is missing is fetched; how far a part has
-come is said by its file alone. Whether a document is to be believed, the station's process decides.
+A document comes on ``down/config``, or is requested a few times a day. What is missing is fetched; only its file shows
+how much of a part has arrived. The station's process decides whether to trust a document.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ MAX_FIRST_DELAY_S: Final = 1800.0  # Two hundred stations whose power comes back
 MAX_UNCONFIRMED_DELAY_S: Final = 60.0
 MAX_FETCH_DELAY_S: Final = 20.0  # Two hundred stations that are sent the same news begin to fetch within this time
 MAX_FETCH_S: Final = DAY_S  # After that the next hello is waited for
-MAX_TRIES: Final = 3  # So often a part whose bytes arrive wrong is fetched anew
+MAX_TRIES: Final = 3  # Times a part whose bytes arrive wrong is fetched again
 REPEAT_S: Final = 3600.0  # Before a document is brought again that the station has not applied; grows to a day
 _MAX_MESSAGES: Final = 8
 _MAX_PAUSE_S: Final = 600.0
@@ -75,7 +75,7 @@ class _Delivery:
 
 @dataclass(frozen=True, slots=True)
 class StationConfiguration:
-    """``inbox.in_force`` is also asked by the relay's own thread."""
+    """``inbox.in_force`` is also called by the relay's own thread."""
 
     inbox: FolderInbox
     events: WaitingEvents

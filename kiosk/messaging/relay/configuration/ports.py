@@ -15,7 +15,7 @@ class PartDamaged(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DocumentInForce:
-    """``confirmed``: the county has said of this very database that it is the newest one."""
+    """``confirmed``: the county has stated for this very database that it is the newest one."""
 
     version: ConfigurationVersion
     sha256: str

@@ -1,6 +1,6 @@
 """The photos lane: pictures to the sorting center, whenever no event waits, the smallest first, a part at a time.
 
-Nothing is kept of how far a picture is: the center is asked.
+The progress of a picture is not stored: the center is asked.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from kiosk.messaging.relay.shared.throughput import ByteBudget
 REQUEST_TIMEOUT_S: Final = 120.0
 _CHUNK_BYTES: Final = 1024
 _MAX_BODY_BYTES: Final = 4096
-_REQUIRED_HEADERS: Final = {200: COMPLETE, 201: COMPLETE, 204: OFFSET, 416: OFFSET}  # What an answer is asked for
+_REQUIRED_HEADERS: Final = {200: COMPLETE, 201: COMPLETE, 204: OFFSET, 416: OFFSET}  # What an answer must have
 
 
 class PhotosClient(CenterLine):
@@ -71,7 +71,7 @@ def _answer(response: HTTPResponse) -> UploadResponse:
     response.read()  # the end of it, so that the connection can be used again
     headers = response.headers
     if (needed := _REQUIRED_HEADERS.get(response.status)) is not None and needed not in headers:
-        # A line that breaks in a head leaves what looks like a whole one; a stranger's page is none of a center either.
+        # A line that breaks in a head leaves what looks like a whole one; a foreign page is not a center's either.
         raise HTTPException(f"an answer {response.status} without {needed}: it is cut off, or none of a sorting center")
     return UploadResponse(
         response.status,
@@ -94,9 +94,9 @@ def _printable(text: str) -> str:
 FIRST_RETRY_S: Final = 5.0
 # The center takes the event in and makes its own list of it: a matter of seconds, unless it is being repaired.
 MAX_RETRY_S: Final = 600.0
-GIVE_UP_S: Final = 86_400.0  # A person has to look first; after a day somebody may have
-MAX_TRIES: Final = 3  # A picture whose bytes arrive wrong is begun anew so often
-# A center that has acknowledged an event and knows nothing of its picture for so long has lost something.
+GIVE_UP_S: Final = 86_400.0  # A human has to check first; after a day that may be done
+MAX_TRIES: Final = 3  # Times a picture whose bytes arrive wrong is restarted
+# A center that has acknowledged an event but does not know its picture for so long has lost something.
 OVERDUE_S: Final = 86_400.0
 
 
@@ -186,7 +186,7 @@ _FAULT_BY_STATUS: Final = {
 
 @dataclass(slots=True)
 class _Upload:
-    """A picture on its way; ``offset`` is None before the center was asked, ``furthest`` the highest it has said."""
+    """A picture being sent; ``offset`` is None before the center was asked, ``furthest`` its highest answer."""
 
     picture: UnsentPicture
     name: PictureName
@@ -199,7 +199,7 @@ class _Upload:
 class StationPhotos:
     pictures: PictureQueue
     events: WaitingEvents
-    report: Callable[[Backlog, PhotoFault | None], None]  # Told how the lane does, again as long as it lasts
+    report: Callable[[Backlog, PhotoFault | None], None]  # Receives the lane's state, repeatedly while it lasts
 
 
 class PhotosWork:

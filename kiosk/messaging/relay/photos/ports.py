@@ -1,4 +1,4 @@
-"""What the photos lane needs of the station, what the sorting center answers, and whom it tells how it does."""
+"""What the photos lane needs of the station, what the sorting center answers, and how the lane's state is reported."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ class UploadResponse:
 
 
 class PhotoFault(StrEnum):
-    """The lane goes on with the other pictures; one of these is tried again after a day."""
+    """The lane continues with the other pictures; one with such a fault is tried again after a day."""
 
     FORBIDDEN = "forbidden"  # The certificate is not this station's, or the center does not let it in
-    SIZE = "size"  # The center was told another size than the picture has
+    SIZE = "size"  # The center was given another size than the picture has
     PART_TOO_LARGE = "part_too_large"
     # The center got other bytes than their hash says, again and again, or no plain JPEG: it is damaged here.
     CONTENT = "content"

@@ -12,7 +12,7 @@ from kiosk.messaging.contract.photos import ContentRange
 from kiosk.messaging.relay.shared.center_line import CenterLine, Preempted
 
 REQUEST_TIMEOUT_S: Final = 60.0  # One question, from the connection to the last byte of its answer
-# A lane by itself takes no more than 128 kbit/s of the line: nobody waits for what it fetches.
+# A lane alone takes no more than 128 kbit/s of the line: what it fetches is not urgent.
 MAX_BYTES_PER_S: Final = 16_000
 RETRY_LATER_STATUSES: Final = frozenset({429, 503})
 MISSING_STATUSES: Final = frozenset({200, 404, 416})  # It is there no more, or it is another one now
@@ -40,7 +40,7 @@ class RemoteFile:
 
 
 class DownloadClient(CenterLine):
-    """The connection of a lane: a center that says or sends anything but what was asked for is hung up on."""
+    """The connection of a lane: it hangs up on a center that says or sends anything but what was requested."""
 
     def get(self, path: str, max_bytes: int) -> bytes:
         """Read a whole answer. Raises CenterUnreachable and CenterRefused."""

@@ -16,12 +16,12 @@ class LinkFault(StrEnum):
     NOT_AUTHORIZED = "not_authorized"
     QUOTA = "quota"
     TOO_LARGE = "too_large"
-    NO_SUBSCRIBERS = "no_subscribers"  # The broker took it and nobody listens: no sorting center is subscribed
+    NO_SUBSCRIBERS = "no_subscribers"  # The broker took it, but no sorting center is subscribed
     TOPIC_INVALID = "topic_invalid"
     # Another connection with this station's client id: two machines have one station's card.
     SESSION_TAKEOVER = "taken_over"
     REFUSED = "refused"  # For another reason, which the relay's log names
-    # The broker speaks MQTT 3.1.1 alone: no reason in a PUBACK or at the end of a connection, so nothing is told.
+    # The broker only speaks MQTT 3.1.1: a PUBACK or the end of a connection has no reason, so none is reported.
     MQTT_3 = "mqtt_3"
 
 

@@ -13,7 +13,7 @@ from kiosk.messaging.relay.shared.faults import LinkFault
 
 
 class OutboxPort(Protocol):
-    """The events that wait for the sorting center, and what it said to them."""
+    """The events that wait for the sorting center, and its answers to them."""
 
     def pending(self, limit: int, after: int = 0) -> Sequence[SealedEvent]:
         """Return events of the current epoch that are not done, seq > ``after``, oldest first."""
@@ -66,12 +66,12 @@ class StorePort(Protocol):
         """Return whether another connection has committed since the last call. Cheap: called many times a second."""
 
 
-# What the station's doctor said last: the worst first, MAX_STATUS_ROWS at most; raises nothing.
+# The last findings of the station's doctor: the worst first, MAX_STATUS_ROWS at most; raises nothing.
 DoctorRows = Callable[[], tuple[DoctorRow, ...]]
 
 
 class LinkWatcher(Protocol):
-    """Who is told how the way to the sorting center does. Must return at once and raise nothing."""
+    """Receives the state of the link to the sorting center. Must return at once and raise nothing."""
 
     def ack_received(self, alarm: str) -> None:
         """Note that an acknowledgement was accepted, or refused for ``alarm``: ``fork`` or ``ahead``."""
@@ -113,7 +113,7 @@ class NullLinkWatcher:
 
 @dataclass(frozen=True, slots=True)
 class StationSide:
-    """Who at the station is told, and who is asked, beside its database.
+    """What the relay reports to and asks at the station, beside its database.
 
     ``configuration``: the version of the county's document that is in force, "" for none; may raise the store's errors.
     ``configuration_received`` is given what comes on ``down/config``, ``request_received`` what comes on ``down/cmd``;

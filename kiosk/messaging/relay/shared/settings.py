@@ -40,7 +40,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class CenterEndpoint:
-    """Where the sorting center is asked over HTTPS: it takes pictures there, and has updates."""
+    """Where the sorting center is reached over HTTPS: it takes pictures there, and has updates."""
 
     host: str
     port: int
@@ -72,9 +72,9 @@ def _is_loopback(host: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class RelaySettings:
-    """Times are seconds. Raises ValueError for what cannot work. The waits stay a county's: a broker for three stations
-    may be asked sooner than one for two hundred. ``software`` and ``boot`` are no settings: they say who sends, and in
-    which life of the machine.
+    """Times are seconds. Raises ValueError for what cannot work. A county may set the waits: a broker for three
+    stations may be asked sooner than one for two hundred. ``software`` and ``boot`` are no settings: they identify the
+    sender and the boot of its machine.
     """
 
     broker_url: str

@@ -10,7 +10,7 @@ from kiosk.messaging.contract.photos import MAX_PART_BYTES
 WINDOW_S: Final = 60.0  # What was acknowledged longer ago says nothing about a radio line now
 MIN_RATE_S: Final = 10.0
 MIN_RATE_MESSAGES: Final = 3  # Fewer, or within a shorter time, are an accident and no rate
-# After so long without an acknowledgement the line is not slow but still, and nobody knows for how long.
+# After so long without an acknowledgement the line is not slow but silent, for an unknown time.
 SILENT_S: Final = 20.0
 MAX_ESTIMATE_S: Final = 48 * 3600.0  # An estimate beyond two days is a guess about the weather
 

@@ -1,6 +1,6 @@
 """The updates lane: asks the sorting center now and then for updates, and fetches one, behind everything else.
 
-How far a bundle is, is said by the file alone: a relay that was killed goes on there.
+Only its file shows how much of a bundle has arrived: a relay that was killed continues there.
 """
 
 from __future__ import annotations
@@ -67,10 +67,10 @@ DAY_S: Final = 86_400.0
 MAX_FIRST_DELAY_S: Final = 1800.0  # Two hundred stations whose power comes back together ask within this time
 # A bundle that does not come in a week does not come: the center may have a better one by then.
 MAX_FETCH_S: Final = 7 * DAY_S
-MAX_TRIES: Final = 3  # So often a bundle whose bytes arrive wrong is begun anew
+MAX_TRIES: Final = 3  # Times a bundle whose bytes arrive wrong is restarted
 _IDLE_POLL_S: Final = 60.0
 _MAX_PAUSE_S: Final = 600.0
-# Between two questions that nobody answers, or somebody else; where bytes are counted it is DAY_S.
+# Between two questions without an answer, or answered by another server; where bytes are counted it is DAY_S.
 _MAX_POLL_RETRY_S: Final = 3600.0
 _LOG_PERIOD_S: Final = 3600.0
 _REPORT_INTERVAL_S: Final = 15.0
@@ -92,7 +92,7 @@ class _StorageError(Exception):
 class StationUpdates:
     inbox: BundleInbox
     events: WaitingEvents
-    report: Callable[[Fetching], None]  # Told how the lane does, again as long as it lasts
+    report: Callable[[Fetching], None]  # Receives the lane's state, repeatedly while it lasts
 
 
 class UpdatesWork:

@@ -12,7 +12,7 @@ from kiosk.messaging.contract.updates import UpdateOffer
 
 
 class UpdateFault(StrEnum):
-    """Why no update comes, as the words people see. The lane goes on asking."""
+    """Why no update comes, as the words people see. The lane continues to ask."""
 
     REFUSED = "refused"  # The center gives none, or none to this station; the relay's log names its answer
     FULL = "full"  # There is no room for it
@@ -27,8 +27,8 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
 
 
 class Fetching(msgspec.Struct, frozen=True):
-    """How the lane does. ``version`` is on its way, ``here`` is whole and waits for a person; "" of none.
-    ``offers_age_s`` is how long ago the center has said what it has, -1 when it has not yet.
+    """The lane's state. ``version`` is being fetched, ``here`` is complete and waits for a person; "" for none.
+    ``offers_age_s`` is how long ago the center has reported what it has, -1 when it has not yet.
     """
 
     version: str = ""
@@ -40,7 +40,7 @@ class Fetching(msgspec.Struct, frozen=True):
 
 
 class BundleDamaged(Exception):
-    """What came is not what was offered, and is gone; the text says why. ``forged``: to ask again is of no use."""
+    """What came is not what was offered, and was removed; the text says why. ``forged``: asking again is of no use."""
 
     def __init__(self, why: str, *, forged: bool) -> None:
         super().__init__(why)
@@ -54,7 +54,7 @@ class InsufficientSpace(Exception):
 class BundleInbox(Protocol):
     """The station's folder of bundles. Any call may raise OSError."""
 
-    def poll_requested(self) -> bool: ...  # Whether the county has asked for a look now; True once for each time
+    def poll_requested(self) -> bool: ...  # Whether the county has requested a check now; True once for each time
 
     def choose(self, offers: Sequence[UpdateOffer]) -> UpdateOffer | None:
         """Choose the offer this station can use; remove what was begun of any other."""
@@ -70,7 +70,7 @@ class BundleInbox(Protocol):
     def finish(self, offer: UpdateOffer) -> None:
         """Put the complete bundle where a person finds it, durable when this returns. Raises BundleDamaged."""
 
-    def discard(self, offer: UpdateOffer) -> None: ...  # What was begun of it is of no use
+    def discard(self, offer: UpdateOffer) -> None: ...  # What was started of it is of no use
 
     def here(self) -> str:
         """Return the version that is complete and can be installed; "" when there is none."""

@@ -1,7 +1,7 @@
 """GS1 Digital Link: the same elements as the address of a page (GS1 Digital Link Standard: URI Syntax).
 
-The key stands in the path, its qualifiers behind it in their order, all other elements in the query. Parameters of the
-query whose names are not digits belong to somebody else and are left alone.
+The key is in the path, followed by its qualifiers in their order; all other elements are in the query. Parameters of
+the query whose names are not digits belong to others and are ignored.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from kiosk.protocols.barcodes.gs1.elements import BadElementString, Elements, ch
 from kiosk.protocols.barcodes.gs1.table import TABLE
 
 _HOST = r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
-# What may stand in an address unescaped (RFC 3986), without the two that begin the query and the fragment.
+# What may be in an address unescaped (RFC 3986), without the two that begin the query and the fragment.
 _CHARACTER = r"[!$%&'()*+,./0-9:;=@A-Z\[\]_a-z~-]"
 _LINK = re.compile(
     rf"(?:https?|HTTPS?)://{_HOST}(?P<path>/{_CHARACTER}*)(?:\?(?P<query>(?:{_CHARACTER}|\?)*))?(?:#.*)?",
@@ -44,7 +44,7 @@ def parse_digital_link(text: str) -> Elements:
         raise BadElementString("link", "an address begins with http:// or https://, a domain and a path")
     path = tuple(_of_path(match["path"], match.start("path")))
     query = tuple(_of_query(match["query"] or "", match.start("query")))
-    # Only qualifiers of the key stand behind it, in their order, none twice
+    # Only qualifiers of the key may follow it, in their order, none twice
     key, *behind = (identifier for identifier, _ in path)
     if not _is_order(key, behind):
         raise BadElementString("link", f"({key}) does not take {'/'.join(behind)} behind it", key)

@@ -13,7 +13,7 @@ from kiosk.protocols.barcodes.gs1.rules import RULES
 from kiosk.protocols.barcodes.gs1.table import CHARSETS, PREDEFINED_LENGTH, TABLE, matches, needs_separator
 
 SIGNATURE = "8030"
-# A digital signature is for one item: these keys stand for a class of items when they have no more than this.
+# A digital signature is for one item: these keys mean a class of items when they have no more than this.
 LENGTH_WITHOUT_SERIAL: Mapping[str, int] = {"253": 13, "255": 13, "8003": 14}
 
 
@@ -159,7 +159,7 @@ def check_value(identifier: str, value: str) -> None:
 
 
 FNC1 = "^"  # No character set of GS1 has it
-# A bracket that belongs to a value is written `\(`, a backslash never stands in one.
+# A bracket that belongs to a value is written `\(`, a backslash never occurs in one.
 _BRACKETED = re.compile(r"\(([0-9]{2,4})\)((?:[^(\\]|\\.)*)", re.DOTALL)
 
 

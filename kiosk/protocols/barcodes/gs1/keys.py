@@ -1,6 +1,6 @@
-"""Numbers of one's own: trade items (GTIN) and logistic units (SSCC), from the prefix that GS1 has given a company.
+"""A company's own numbers: trade items (GTIN) and logistic units (SSCC), from the prefix that GS1 has given it.
 
-Without a prefix there is no number: an invented one is somebody else's.
+Without a prefix there is no number: an invented one belongs to another company.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SERIAL_DIGITS = 16
 
 
 class BadGs1Key(ValueError):
-    """The text says what there is no number for, or what is wrong with the one asked for."""
+    """The text names what has no number, or what is wrong with the requested one."""
 
 
 @dataclass(frozen=True, slots=True)

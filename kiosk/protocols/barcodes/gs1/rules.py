@@ -63,7 +63,7 @@ MEDIA_TYPES = frozenset(f"{number:02d}" for number in (*range(1, 11), *range(80,
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """``code`` is what ``BadElementString`` says when ``holds`` is false."""
+    """``code`` is the one of ``BadElementString`` when ``holds`` is false."""
 
     code: str
     holds: Callable[[str], bool]

@@ -1,4 +1,4 @@
-"""The application identifiers (AI) of rows.txt as values: what a value looks like and what it may stand beside."""
+"""The application identifiers (AI) of rows.txt: the form of their values, and what they may be combined with."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
 """The A&D standard format (GC manual p. 51, GP-102K p. 45, EK-L p. 30, EK-AEP p. 28, AD-4329A p. 45).
 
-The comparator (GC p. 51, GP-102K p. 45) says how the load stands to limits set at the scale, LO, OK or HI, ``--`` for
-none: it is not stability and nothing is made of it. A comparator in front of the header is read as well.
-An indicator (AD-4329A) sends the sign with seven characters and a unit of two behind its second header. On OL the
-number is nines, often with E+19 behind them, or blanks; the sign tells over from under. No checksum, but fixed widths:
-a lost or doubled character is refused. Answers to commands: 06 where that option is set, else the command itself or
-nothing; ``?`` or ``EC,Ennn`` for an error, ``I`` while busy.
+The comparator (GC p. 51, GP-102K p. 45) compares the load with limits set at the scale, LO, OK or HI, ``--`` for none:
+it is not stability and is not used. A comparator in front of the header is read as well. An indicator (AD-4329A) sends
+the sign with seven characters and a unit of two behind its second header. On OL the number is nines, often with E+19
+behind them, or blanks; the sign separates over from under. No checksum, but fixed widths: a lost or doubled character
+is refused. Answers to commands: 06 where that option is set, else the command itself or nothing; ``?`` or ``EC,Ennn``
+for an error, ``I`` while busy.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from kiosk.protocols.scales.shared.text_format import ACKNOWLEDGEMENT, UNITS, Re
 _MAX_LINE_BYTES = 40
 _ACK = b"\x06"
 _LIMITS = rb"(?:(?:LO|OK|HI),)?"
-# Behind the header, by what the parameter says of the comparator's output.
+# Behind the header, by the parameter for the comparator's output.
 _BESIDE: Mapping[str, bytes] = {"any": rb"(?:(?:LO|OK|HI|--),)?", "on": rb"(?:LO|OK|HI|--),"}
 _HEAD = re.compile(_LIMITS + rb"(?:ST|US|QT|OL|TR|PT)," + _BESIDE["any"] + rb"(?:(?:GS|NT|TR|PT|[GNT] ),)?")
 _WIDE = rb"(?P<number>[-+][ 0-9.]{8}),?(?P<unit>[ A-Za-z%]{3})"
@@ -61,7 +61,7 @@ COMPARATOR = Parameter(
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """The lines of an indicator whose comparator is put out as its parameter says."""
+    """The lines of an indicator whose comparator output is set by its parameter."""
 
     formats: tuple[TextFormat, ...]
     out_of_range: re.Pattern[bytes]
@@ -113,7 +113,7 @@ weighing = _BY_COMPARATOR["any"].weighing
 
 
 class _AcknowledgedLines:
-    """Lines between which the acknowledgement stands as a single byte, with or without a line end behind it."""
+    """Lines between which the acknowledgement is a single byte, with or without a line end behind it."""
 
     def __init__(self, parse: Callable[[bytes], Decoded]) -> None:
         self._lines = LineEngine(LineProfile(_MAX_LINE_BYTES, _HEAD, parse))

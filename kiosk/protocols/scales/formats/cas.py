@@ -29,7 +29,7 @@ _ENQ, _ACK, _DC1, _NAK = b"\x05", b"\x06", b"\x11", b"\x15"
 _BODY_AT = 2
 # Bytes that STA to the unit never are: a fragment ends before them, so that an answer behind it is not swallowed.
 _NEVER_INSIDE = frozenset(b"\x01\x02\x03\x04\x06\x15\x81")
-# What stands behind six characters of weight where there is a seventh; a unit begins with none of them.
+# What follows six characters of weight where there is a seventh; a unit begins with none of them.
 _SEVENTH = frozenset(b"%c" % byte for byte in b"0123456789.F")
 _BLOCK = re.compile(
     rb"(?P<status>[SUF])(?P<sign>[- F])(?:(?P<over>F{6,7})|(?P<weight>[ 0-9.]{6,7}))(?P<unit>[A-Za-z ]{2})"

@@ -1,11 +1,11 @@
 """A start byte FF, a status byte and six BCD digits: price-computing boards and the HT9800.
 
-Two layouts with one skeleton, told apart by configuration only (HT9800: public source; price-scale board: a maker's
+Two layouts with one skeleton, distinguished by configuration only (HT9800: public source; price-scale board: a maker's
 description on blog.gitcode.com).
 
-There is no check, and a doubled or turned byte can make another number: a single frame is not to be trusted, the
-rules of the weighing ask for several that agree. Unit, gross or net are not sent. FF cannot be a digit byte; as a
-status byte it is an overload, so of two FF in a row the second is the start unless a third stands where it must.
+There is no check, and a doubled or turned byte can make another number: a single frame is not to be trusted, the rules
+of the weighing require several that agree. Unit, gross or net are not sent. FF cannot be a digit byte; as a status byte
+it is an overload, so of two FF in a row the second is the start unless a third is where the next frame begins.
 """
 
 from __future__ import annotations

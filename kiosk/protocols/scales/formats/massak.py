@@ -2,11 +2,11 @@
 
 ``massak_100``, over RS-232, a USB port, TCP or UDP (Protocol 100, Massa-K); numbers have the low byte first. Questions:
 23 weight, A0 weight in short (answer 10), 72 zero, 75 parameters (answer 76). 27 and 12 mean done, 28 an error, F0 and
-15 refused. The check is the remainder of the body divided by x16 + x12 + x5 + 1, begun with 0 and without the sixteen
-zeros a CCITT check has behind the message: of a body of one byte it is that byte.
+15 refused. The check is the remainder of the body divided by x16 + x12 + x5 + 1, starting with 0 and without the
+sixteen zeros a CCITT check has behind the message: of a body of one byte it is that byte.
 
 ``massak_j`` (one device, observed) has neither a mark nor a check: after a lost byte only the next question, with an
-empty decoder, sets it right.
+empty decoder, restores the order.
 """
 
 from __future__ import annotations

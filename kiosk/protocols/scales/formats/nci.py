@@ -2,9 +2,9 @@
 
 ``nci_ecr`` (NCI 6702 p. 14, NCI 7800 p. 32, Avery 7821 p. 25, DIVA p. 34-37): every status byte has bits 4 and 5 set.
 In ECR mode the status is left out when all is fine, and the weight is left out when it is not. SCP-12 of Brecknell
-turns several bits over and is another format.
+inverts several bits and is another format.
 
-``sma`` (SCP-0499): small letters stand for gross, net and tare in high resolution.
+``sma`` (SCP-0499): small letters mean gross, net and tare in high resolution.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _FOLLOWS = 0x40
 
 # --- nci_ecr ----------------------------------------------------------------------------------------------------------
 
-# Two bytes, or three when bit 6 of the second says so.
+# Two bytes, or three when bit 6 of the second is set.
 _STATUS = rb"S?[\x30-\x3f](?:[\x30-\x3f]|[\x70-\x7f][\x30-\x3f])"
 _NCI = re.compile(rb"\n(?:(?P<status>%b)|(?P<shown>[^\r\n]+?)(?:\r\n(?P<after>%b))?)\r" % (_STATUS, _STATUS))
 _NCI_HEAD = re.compile(rb"\n[^\r\n]*\r(?:\n%b\r)?\Z" % _STATUS)
@@ -144,7 +144,7 @@ def _parse_sma(frame: bytes) -> Decoded:
             return Rejected(RejectReason.FRAMING, frame)
         if kind == b"T":
             return Record("tare", f"{to_text(weight)} {unit}", frame)
-        if match["state"] == b"Z" and weight:  # the two contradict each other: which is damaged nobody knows
+        if match["state"] == b"Z" and weight:  # a contradiction: either may be damaged
             return Rejected(RejectReason.NO_WEIGHT, frame)
     return Reading(
         weight=None if over or under else weight,
@@ -187,14 +187,14 @@ _SMA_COMMANDS = {
 # --- ups_worldship ----------------------------------------------------------------------------------------------------
 
 _UPS = TextFormat(
-    # A sign stands in the first place or at its digits: one out of a broken message is not the sign of the next.
+    # A sign is in the first place or at its digits: one out of a broken message is not the sign of the next.
     # The blanks before a right-aligned number prove that its first digit has not been lost.
     pattern=re.compile(rb"(?P<number>(?:[-+] +| +[-+]?)[0-9][0-9.]*) +(?P<unit>[A-Za-z]+\.) +(?P<stable>GR|gr) *\r\n"),
     units={name + b".": unit for name, unit in ANY_CASE.items() if unit in ("kg", "g", "lb", "oz", "t")},
     stable={b"GR": True, b"gr": False},
     says_over=True,
 )
-# A frame has no start of its own: behind a broken one it is found by the blanks of its right-aligned number.
+# A frame has no start byte: behind a broken one it is found by the blanks of its right-aligned number.
 _UPS_HEAD = re.compile(rb"(?<! ) {2,}(?=[-+0-9])")
 
 

@@ -1,14 +1,14 @@
 """Checkout scales that work out a price: Dialog 06, TISA, Prix, P15.
 
-``dialog06`` (DIVA p. 54-61, Cely PI100 p. 14): the host tells a unit price, then fetches the weighing, and after a 15
-asks why. The unit u is 0 lb-oz, 1 0.01 lb, 2 0.005 lb, 3 0.001 kg.
+``dialog06`` (DIVA p. 54-61, Cely PI100 p. 14): the host sends a unit price, then fetches the weighing, and after a 15
+queries the reason. The unit u is 0 lb-oz, 1 0.01 lb, 2 0.005 lb, 3 0.001 kg.
 
 ``dibal_tisa`` (Dibal p. 52, DPOS400 p. 15, 28), 18 bytes; both marks at once mean in motion.
 
 ``toledo_prix`` and ``micheletti_p15`` (public descriptions). The fields of a P15 do not move: a number whose head was
 cut off is a field that is too short.
 
-The host here needs no prices: the price told is 0 unless the parameter ``price`` says otherwise.
+The host here needs no prices: the price sent is 0 unless the parameter ``price`` sets another.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ def _parse_tisa(line: bytes) -> Decoded:
         in_motion = match["no_amount"] == b"1"
         return _tisa_reading(None, False, None, line) if in_motion else Rejected(RejectReason.BELOW_MIN, line)
     if not weight:
-        # An empty pan is below 20 divisions and says so; zeros without that are a load below zero.
+        # An empty pan is marked as below 20 divisions; zeros without that are a load below zero.
         return _tisa_reading(None, None, True, line)
     return _tisa_reading(weight, True, False, line)
 

@@ -23,7 +23,7 @@ from kiosk.protocols.scales.shared.protocol import DisplayState, Params, ScalePr
 from kiosk.protocols.scales.shared.text_format import WIDTH, TextFormat, with_width
 
 _HEAD = re.compile(rb"(?:ST|US|QT|OL|UL|TR),(?:(?:TR|PT),)?")
-# Looked for first: a tare stands in the place of the status or of the type.
+# Matched first: a tare is in the place of the status or of the type.
 _RECORD = rb"(?:(?=(?:[A-Z]{2},)?(?P<record>TR|PT))|)"
 # A count line (QT) counts pieces; with a unit of mass it is not one.
 _STATUS = rb"(?:(?P<range>OL|UL)|(?P<stable>ST|US|QT(?=.*(?i:pcs?) *\r?$))|TR),"

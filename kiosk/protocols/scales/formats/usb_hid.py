@@ -1,10 +1,10 @@
 """USB weighing devices, usage page 8Dh (USB HID Point of Sale Usage Tables 1.02, section 4).
 
 The weight is the number times ten to the signed exponent. Not for trade: scales of this kind are postal scales without
-an approval, and a report tells neither its device nor its order.
+an approval, and a report shows neither its device nor its order.
 
 Some backends leave out the 03 of input report 3. Such a report is known by its status, unit and exponent. One in motion
-(status 3) then looks like the beginning of one with a 03: it tells that the load moves, and no weight.
+(status 3) then looks like the beginning of one with a 03: it means a moving load, without a weight.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _UNITS = {
     6: "gr",
     7: "dwt",
     8: "t",
-    9: None,  # the US ton: no unit of ours
+    9: None,  # the US ton: not a unit of the station
     10: "ozt",
     11: "oz",
     12: "lb",

@@ -1,7 +1,7 @@
-"""Which of several proposals is right: an empty pan and a known weight tell, and what does not fit falls with a reason.
+"""Which of several proposals is right: an empty pan and a known weight decide, and misfits are dropped with a reason.
 
-A format is offered only when exactly one is left. Formats that are known to say the same of a frame that fits both, and
-did so of every frame heard, count as one.
+A format is offered only when exactly one remains. Formats that are known to read the same from a frame that fits both,
+and did so for every frame received, count as one.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from enum import StrEnum
 from kiosk.protocols.scales.probe.proposals import AMBIGUOUS_FORMATS, Candidate, Proposal, Recording, weight_text
 from kiosk.protocols.scales.shared.reading import Reading
 
-MIN_READINGS = 3  # Readings alike at the end of an observation, before they count as a pan at rest
-MIN_KNOWN_G, MAX_KNOWN_G = 100, 300_000  # A weight must be many scale intervals to tell one point from another
+MIN_READINGS = 3  # Equal readings at the end of an observation that make a pan at rest
+MIN_KNOWN_G, MAX_KNOWN_G = 100, 300_000  # A weight must be many scale intervals to tell points apart
 _GRAMS = {"kg": Decimal(1000), "g": Decimal(1)}
 _INTERVALS = (50, 20, 10, 5, 2)
 _MIN_PARTS = 20  # A known weight is compared at least this finely, however coarse the scale interval seems
@@ -24,7 +24,7 @@ _MIN_PARTS = 20  # A known weight is compared at least this finely, however coar
 class MismatchReason(StrEnum):
     SILENT = "silent"  # It read nothing, or too little, of one of the two observations
     UNSTEADY = "unsteady"
-    NO_WEIGHT = "no_weight"  # The indicator says overload or underload
+    NO_WEIGHT = "no_weight"  # The indicator reports overload or underload
     NET = "net"  # The indicator shows a net weight: its tare key was pressed
     UNIT = "unit"  # The indicator is set to another unit than kg or g
     NOT_ZERO = "not_zero"
@@ -42,9 +42,9 @@ class MismatchedProposal:
 
 @dataclass(frozen=True, slots=True)
 class IdentifiedProfile:
-    """What is left: ``unit`` is what a format that sends none means here, None when it sends one or has only one.
+    """A remaining format; ``unit`` is meant by a format that sends none, None when it sends one or has only one.
 
-    ``alike`` names formats that say the same of every frame heard.
+    ``alike`` names formats that read the same from every frame received.
     """
 
     candidate: Candidate
@@ -80,7 +80,7 @@ def identify_profile(
             fallen.append(judged)
         else:
             fits.append(judged)
-    # Those that can be told apart; of those that cannot the best ranked stands, and names the others
+    # Those that can be distinguished; of those that cannot, the best ranked is kept and names the others
     groups: list[tuple[_FittingProposal, list[str]]] = []
     for fit in fits:
         same = next((row for row in groups if _alike(row[0], fit)), None)

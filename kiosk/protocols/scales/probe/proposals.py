@@ -1,7 +1,7 @@
-"""What an unknown indicator may be speaking: every format is tried on what was heard, and each that fits is a proposal.
+"""The formats an unknown indicator may use: each is tried on the received bytes, and each that fits is a proposal.
 
-Proposals, not guesses: formats that look alike stay beside each other with what each would read, until an empty pan
-and a known weight leave one (``probe_weights``). Bytes in, proposals out; who listens and asks is ``devices``.
+Proposals, not guesses: formats that look alike are all kept with what each would read, until an empty pan and a known
+weight leave one (``identify_profile``). Bytes in, proposals out; ``devices`` listens and sends the questions.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ TRIED_PARAMETERS: Mapping[str, tuple[str, ...]] = {
     name: tuple(values) for name, values in _TABLES["tried_parameters"].items()
 }
 
-# Of these, the ones that an empty pan cannot tell: zero is zero in each, and only a weight shows which is right.
+# Of these, the ones that an empty pan cannot decide: zero is zero in each, and only a weight shows which is right.
 DECIMAL_POINT_PARAMETERS = frozenset({"dummy_zeros", "variant"})
 # Formats with a check that cannot be switched off; the others have the parameter `checksum`.
 CHECKED_FORMATS = frozenset({"cas_type6", "cas_m_pro", "dibal_tisa", "massak_100", "pos2_m"})
-# Formats in which nothing says that they are one: any five bytes fit. They are set by hand.
+# Formats without any mark of their own: any five bytes fit. They are set by hand.
 UNPROVABLE_FORMATS = frozenset({"massak_j"})
 
 # Formats that also take a line with nothing but a number, as a thermometer sends it: such lines alone prove nothing. An
@@ -42,8 +42,8 @@ WEAK_FORMATS = frozenset({"ff_bcd", "toledo_prix", "micheletti_p15", "mt_8217", 
 
 @dataclass(frozen=True, slots=True)
 class AmbiguousFormats:
-    """Formats of which a well-formed frame may fit several. ``same``: a frame that fits several says the same in each,
-    so that it does not matter which is set; otherwise only weights on the pan tell them apart.
+    """Formats of which a well-formed frame may fit several. ``same``: a frame that fits several means the same in each,
+    so that it does not matter which is set; otherwise only weights on the pan distinguish them.
     """
 
     formats: frozenset[str]
@@ -77,8 +77,8 @@ _CERTAIN = 0.55
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What came over a line with these settings. ``asked`` are the bytes of the question, step by step, that ``heard``
-    answers; none when the indicator spoke by itself. Of several answers each is an item of ``heard``.
+    """What came over a line with these settings. ``query`` is the question, step by step, that ``received`` answers;
+    empty when the indicator sent by itself. Of several answers each is an item of ``received``.
     """
 
     line: LineSettings

@@ -36,7 +36,7 @@ class StripParity:
 
 @dataclass(frozen=True, slots=True)
 class FixedProfile:
-    """Frames of ``length`` bytes from ``start`` to ``end``, both of which stand nowhere else in a frame.
+    """Frames of ``length`` bytes from ``start`` to ``end``, neither of which occurs elsewhere in a frame.
 
     ``min_length`` is for formats with frames of several lengths; ``length`` is then the longest.
     """
@@ -164,13 +164,13 @@ _DAMAGE = frozenset({RejectReason.FRAMING, RejectReason.CHECKSUM, RejectReason.P
 class FrameLengthProfile:
     """Frames that begin with one of the bytes ``start`` and are at most ``max_length`` bytes.
 
-    ``frame_length`` gets the bytes from a start on (at most ``max_length``) and tells how long this frame is: None
-    while that cannot be seen yet, 0 when no frame begins here. More bytes may never change an answer it has given.
+    ``frame_length`` gets the bytes from a start on (at most ``max_length``) and returns the length of this frame: None
+    while it is not known yet, 0 when no frame begins here. More bytes may never change an answer it has given.
     ``parse`` gets exactly so many bytes. ``head`` is for formats in which what follows a start byte can rule a frame
-    out: it matches at every start byte that is not ruled out yet, so also where the following bytes are still missing.
-    ``sealed``: a frame in which only the check is wrong holds no other and is taken whole; the check byte itself may
-    look like a start. ``inside``: the start bytes looked for in a damaged frame, where some of ``start`` are frames of
-    one byte that are as likely a part of it."""
+    out: it matches at every start byte not ruled out yet, also while the bytes after it are missing. ``sealed``: a
+    frame in which only the check is wrong holds no other and is taken whole; the check byte may look like a start.
+    ``inside``: the start bytes looked for in a damaged frame, if some of ``start`` are one-byte frames as likely in it.
+    """
 
     start: bytes
     max_length: int
@@ -188,8 +188,8 @@ def fixed_length(length: int) -> Callable[[bytes], int | None]:
 class FrameLengthEngine:
     """Cuts a byte stream into measured frames.
 
-    A damaged frame is refused up to the next byte in it that may begin one: the frame behind a lost byte is found.
-    A frame that is whole and says something else than a weight is taken whole. Bytes outside frames are silence.
+    A damaged frame is refused up to the next byte in it that may begin one: the frame behind a lost byte is found. A
+    whole frame that carries something else than a weight is taken whole. Bytes outside frames are ignored.
     """
 
     def __init__(self, profile: FrameLengthProfile) -> None:

@@ -16,7 +16,7 @@ class Parameter:
     """A setting a technician may give as NAME=VALUE.
 
     A value is one of ``choices``; a parameter without choices takes what ``pattern`` matches as a whole, and
-    ``meaning`` then says what that is. A default of "" beside choices means: nobody has said, and nothing is guessed.
+    ``meaning`` then describes it. A default of "" beside choices means: not set, and nothing is guessed.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""One row of the registry: everything that tells one indicator format from another."""
+"""One row of the registry: everything that distinguishes one indicator format from another."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Command = bytes | Callable[[Params], bytes]  # What a host sends, whatever the p
 
 
 class TransmissionMode(StrEnum):
-    """Who speaks first."""
+    """Which side sends first."""
 
     STREAM = "stream"
     POLL = "poll"
@@ -72,15 +72,15 @@ class Transport(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """How a host asks for one weight.
+    """How a host queries one weight.
 
     ``steps`` are names of the protocol's commands, sent in order: each but the last waits for its acknowledgement (a
-    Record), the last for a reading or a refusal. No answer within ``timeout_s`` begins the question anew, at most
+    Record), the last for a reading or a refusal. No answer within ``timeout_s`` restarts the question, at most
     ``retries`` times at once; from one question to the next at least ``interval_s``.
 
-    ``why`` names the command that asks what a bare NAK to the last step meant; its answer answers the question.
-    ``accept`` and ``refuse`` are the bytes a scale waits for when its answer came whole, or damaged. ``answers`` tells
-    whether what came can be the answer to these bytes, where the format says so; None: whatever comes in time is.
+    ``why`` names the command that queries what a bare NAK to the last step meant; its answer answers the question.
+    ``accept`` and ``refuse`` are the bytes a scale waits for when its answer came whole, or damaged. ``answers``
+    returns whether a message can answer these bytes, if the format shows it; None: all that comes in time does.
     """
 
     steps: tuple[str, ...] = ("request_weight",)
@@ -97,15 +97,15 @@ class Poll:
 class ScaleProtocol:
     """A format an indicator can be set to.
 
-    ``reports`` names what its frames can say. ``trade`` is False for formats too weak for a weighing that
-    is paid for. ``default_unit`` is the unit of a format that sends none and has only one; otherwise None.
-    ``encode_frame`` builds what the indicator sends of its own accord, or as the answer to the last step of ``poll``
-    (b"" when it would keep silent). ``respond`` is what it answers to the command of this name, b"" for nothing;
-    None when it answers every reading command with ``encode_frame`` and the others not at all. Both are for
-    simulators. A format without ``poll`` is streamed.
+    ``reports`` names what its frames can contain. ``trade`` is False for formats too weak for a weighing that is paid
+    for. ``default_unit`` is the unit of a format that sends none and has only one; otherwise None. ``encode_frame``
+    builds what the indicator sends by itself, or as the answer to the last step of ``poll`` (b"" when it would not
+    answer). ``respond`` is what it answers to the command of this name, b"" for nothing; None when it answers every
+    reading command with ``encode_frame`` and the others not at all. Both are for simulators. A format without ``poll``
+    is streamed.
 
     The registry fills ``devices``, ``source``, ``picture``, ``trade``, ``wiring`` and ``menu`` from descriptions.toml,
-    which tells what they are.
+    which explains them.
     """
 
     id: str
@@ -130,7 +130,7 @@ class ScaleProtocol:
     undecided: Callable[[bytes, Params], tuple[str, ...]] | None = None
     # Why nothing can be booked from it, for a technician; "" for all others.
     #
-    # One frame a key press is no rest, and a pan that is never told to be empty cannot be armed.
+    # One frame per key press proves no rest, and a pan that is never reported empty cannot be armed.
     no_booking: str = ""
 
     def command(self, name: str, params: Params) -> bytes:

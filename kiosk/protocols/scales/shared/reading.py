@@ -1,4 +1,4 @@
-"""What one frame of an indicator says, and nothing it does not say."""
+"""The content of one frame of an indicator, without any guess."""
 
 from __future__ import annotations
 
@@ -37,9 +37,8 @@ class RejectReason(StrEnum):
 class Reading:
     """One frame that may be used, flag by flag.
 
-    ``weight`` keeps exactly the decimals the indicator sent (sign applied) and is None when the frame
-    carries no weight that may be used (overload, underload). A flag the format has no place for is
-    None: never a guess.
+    ``weight`` keeps exactly the decimals the indicator sent (sign applied) and is None when the frame carries no weight
+    that may be used (overload, underload). A flag without a place in the format is None: never a guess.
     """
 
     weight: Decimal | None
@@ -51,7 +50,7 @@ class Reading:
     raw: bytes = field(default=b"", repr=False)
     counts: int | None = None  # The bare value of a converter, before any factor; None for an indicator
     suspect: bool | None = None  # A value that a converter gives when it was read wrongly; None for an indicator
-    # The tare that the frame of the weight tells besides, in its unit; None when it tells none.
+    # The tare that the frame of the weight also contains, in its unit; None when it has none.
     tare: Decimal | None = None
 
 

@@ -31,16 +31,16 @@ class TextFormat:
 
     - ``number``: sign, spaces, digits and at most one point (``number``, usually ``numbers.from_text``), as many
       characters with the spaces caught as ``widths`` holds (None: any number of them);
-    - ``unit`` in ``units``, where None stands for a field left blank; a format without the group has the unit
+    - ``unit`` in ``units``, where None means a field left blank; a format without the group has the unit
       ``unit`` (None: not sent);
     - ``stable`` in ``stable`` and ``net`` in ``net``; a group that caught nothing counts as b"";
     - ``range`` in ``over`` or ``under``: then there is no weight, whatever digits are left in the line;
     - ``record`` in ``records``: a tare or another message, kept as its kind with the number and unit.
 
     A unit or a word for stable or net that its table does not know is a framing error: nothing is guessed. The groups
-    ``range`` and ``record`` catch only words that mean such a line. ``refusals`` are whole lines that the device
-    sends instead of a weight, with what they mean. ``says_over`` and ``says_under``: whether the format has
-    words for them, so that False is true.
+    ``range`` and ``record`` catch only words that mean such a line. ``refusals`` are whole lines that the device sends
+    instead of a weight, with what they mean. ``says_over`` and ``says_under``: whether the format has words for them,
+    so that False is true.
     """
 
     pattern: re.Pattern[bytes]
@@ -112,7 +112,7 @@ def with_width(row: TextFormat, given: Params) -> TextFormat:
     return replace(row, widths=range(1, _MAX_WIDTH + 1) if width == "any" else (int(width),))
 
 
-ACKNOWLEDGEMENT = "acknowledgement"  # The kind of a Record that says: understood, done
+ACKNOWLEDGEMENT = "acknowledgement"  # The kind of a Record that means: understood, done
 
 
 @dataclass(frozen=True, slots=True)

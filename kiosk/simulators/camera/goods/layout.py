@@ -52,7 +52,7 @@ def lay_out(goods: GoodsLayout, lamp: int) -> list[Laid]:
     left, top = min(box.left for box in boxes), min(box.top for box in boxes)
     free_x = room.width - (max(box.right for box in boxes) - left)
     free_y = room.height - (max(box.bottom for box in boxes) - top)
-    # A group larger than its room stands out on both sides.
+    # A group larger than its room extends beyond it on both sides.
     x = room.left - left + free_x * (goods.place[0] if free_x > 0 else 0.5) + goods.nudged_mm[0]
     y = room.top - top + free_y * (goods.place[1] if free_y > 0 else 0.5) + goods.nudged_mm[1]
     return [Laid(laid.piece, laid.x + x, laid.y + y) for laid in group]

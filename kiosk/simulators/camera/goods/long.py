@@ -50,7 +50,7 @@ def draw_long(goods: Long, rng: np.random.Generator, lamp: Direction, turn: floa
     bend = goods.bend * size * rng.uniform(0.3, 1.0) * rng.choice((-1.0, 1.0))
     across = across - (bend * (0.5 - u * u)).astype(np.float32)
     wander = noise(rng, (box, box), size / 7, size / 7) * goods.ragged
-    # Far beside the piece nothing is asked of the outline; its ends are so thin that their edge is wide.
+    # Far beside the piece the outline is not computed; its ends are so thin that their edge is wide.
     near = (np.abs(u) < 1) & ((np.abs(u) > 0.98) | (np.abs(across) < half_width * (1 + 2 * goods.ragged) + 2))
     silhouette, steepness = np.ones_like(u), np.ones_like(u)
     silhouette[near], steepness[near] = _outline(goods.profile, u[near], half_width / (size / 2))

@@ -29,7 +29,7 @@ class Piece:
     color: Picture
     alpha: Plane  # How much of the pixel the piece covers
     mirror: Plane  # How nearly the surface mirrors the lamp into the camera
-    shade: Plane  # How much light the piece takes from what lies below it
+    shade: Plane  # How much light the piece takes from what is below it
     margin: int
 
 
@@ -42,7 +42,7 @@ class Relief:
     alpha: Field
     gloss: float = 0.0
     sheen: float = 38.0  # The exponent of the highlight: higher is smaller and harder
-    lift_px: float = 0.0  # How high the piece stands above what it lies on: moves and softens its shadow
+    lift_px: float = 0.0  # Height of the piece above its support: moves and softens its shadow
 
 
 def generator(name: str, *numbers: int) -> np.random.Generator:

@@ -46,7 +46,7 @@ class MailSender:
         except smtplib.SMTPAuthenticationError as error:
             raise DeliveryFailed("mail_login_refused", values={"n": str(error.smtp_code)}) from error
         except smtplib.SMTPResponseException as error:
-            # Its words are left out: they may be anything that was said to it before, the login too.
+            # Its text is omitted: it may repeat anything sent to the server before, the login too.
             raise DeliveryFailed("mail_answered", values={"n": str(error.smtp_code)}) from error
         except smtplib.SMTPRecipientsRefused as error:
             raise DeliveryFailed("mail_none_taken", values={"n": str(len(error.recipients))}) from error
@@ -102,7 +102,7 @@ class MailSender:
 
 
 class _PreconnectedSmtp(smtplib.SMTP):
-    """Over a connection that stands already."""
+    """SMTP over an existing connection."""
 
     def __init__(self, connected: socket.socket, host: str) -> None:
         self._connected = connected

@@ -119,7 +119,7 @@ class NoticeOutbox:
     def claim(self, now: datetime) -> NoticeClaim | None:
         """Claim the next to send, if any target is due; the one with the fewest tries, so that none blocks others."""
         at, far = to_rfc3339(now), to_rfc3339(now + timedelta(days=1))
-        due = or_(notice_target.c.next_at <= at, notice_target.c.next_at > far)  # far: written by a clock gone wrong
+        due = or_(notice_target.c.next_at <= at, notice_target.c.next_at > far)  # far: written by a wrong clock
         next_due = (
             select(notice.c.id, notice.c.target, notice_target.c.turn)
             .join(notice_target, notice_target.c.name == notice.c.target)

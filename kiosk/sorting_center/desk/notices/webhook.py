@@ -112,7 +112,7 @@ class WebhookSender:
 
 
 class _PreconnectedHttp(http.client.HTTPConnection):
-    """Over a connection that stands already, and over no other."""
+    """HTTP over an existing connection, and over no other."""
 
     def __init__(self, connected: socket.socket) -> None:
         super().__init__("connected")

@@ -18,7 +18,7 @@ from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
 MAX_REASON: Final = 500
 MAX_PAGE: Final = 500
-MAX_OPEN: Final = 10_000  # More open cases than that nobody can tell apart
+MAX_OPEN: Final = 10_000  # People cannot distinguish more open cases
 SYSTEM_USER: Final = "itself"  # Opens cases, and closes those of SELF_CLEARING kinds
 
 # Kinds that are over when they are no longer seen.
@@ -29,7 +29,7 @@ SELF_CLEARING: Final = frozenset(
         *("held_back", "old_price", "document_refused", "unsigned"),
     }
 )
-# Kinds of a day, which only a person reopens: while the reports are rebuilt their conditions are not seen.
+# Kinds of a day, reopened only by a person: while the reports are rebuilt their conditions are not seen.
 NEVER_REOPENED: Final = frozenset({"impossible_mass", "impossible_price", "impossible_clock"})
 
 

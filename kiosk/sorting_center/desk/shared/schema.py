@@ -1,6 +1,6 @@
-"""The tables of the desk: what people are, what they did and decided. Nothing here can be made again from events.
+"""The tables of the desk: people, what they did and decided. None of it can be rebuilt from events.
 
-In SQLite a file of its own beside the ledger, in PostgreSQL the schema ``desk`` of the ledger's database.
+In SQLite a separate file beside the ledger, in PostgreSQL the schema ``desk`` of the ledger's database.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ person = _table(
     *required(TimestampColumn, "changed_at"),
 )
 
-# `host`: the name the pages were asked under when it began; under another one it opens nothing.
+# `host`: the name in the requests when the session began; under another name it is not accepted.
 session = _table(
     "session",
     *key("token_sha256"),
@@ -103,7 +103,7 @@ token = _table(
 # `hours` as `hours.OpeningHours` writes them. After `quiet_min` minutes of them without a word one is quiet.
 township = _table("township", *key("region", "name"), *required(Code, "hours"), *required(BigInteger, "quiet_min"))
 
-# `contact` is that of the post, not of a person; `route` of the truck. Dates as YYYY-MM-DD, "" where none is known.
+# `contact` is that of the post, not a private one; `route` of the truck. Dates as YYYY-MM-DD, "" if unknown.
 expected_station = _table(
     "expected_station",
     *key("region", "station"),
@@ -157,7 +157,7 @@ configuration_key = _table(
     *required(TimestampColumn, "made_at"),
 )
 
-# The newest document of each station, signed; `parts_sha256` tells whether another one is needed.
+# The newest signed document of each station; `parts_sha256` shows whether another one is needed.
 station_document = _table(
     "station_document",
     *key("region", "station"),
@@ -173,8 +173,8 @@ station_document_part = _table(
     "station_document_part", *key("region", "station", "sha256"), Index("station_document_part_sha256", "sha256")
 )
 
-# What a station said last: `state` is applied, refused or imported (its newest catalog), `reason` that of a refusal,
-# `at` when it happened there.
+# The last reports of a station: `state` is applied, refused or imported (its newest catalog), `reason` that of a
+# refusal, `at` when it happened there.
 station_configuration = _table(
     "station_configuration",
     *key("region", "station", "state"),
@@ -193,8 +193,8 @@ station_request = _table(
     *required(TimestampColumn, "issued_at", "expires_at"),
 )
 
-# Somebody of a station who has left, until the term of the name is over; the number stays, it is never given again.
-# `locked_out_at`: since when a document without this person is in force there.
+# A former clerk or technician of a station, with the name until its term is over; the number stays and is never
+# reassigned. `locked_out_at`: since when a document without this person is in force there.
 former_person = _table(
     "former_person",
     *key("region", "station", "number"),
@@ -235,7 +235,7 @@ decision = _counted_table(
     UniqueConstraint("kind", "subject", "number"),
 )
 
-# A file that was checked and not applied yet, one a person. `base`: the digest of the list it was compared with.
+# A file that was checked but not applied yet, one per person. `base`: the digest of the list it was compared with.
 registry_draft = _table(
     "registry_draft",
     *key("who"),
@@ -268,8 +268,8 @@ notice = _counted_table(
     Index("notice_state", "state", "target", "tries", "id"),
 )
 
-# A lot that a station offers for sale. `offered`: JSON of the newest offer; `edited`: JSON of the texts a person wrote
-# instead; `published`: JSON of exactly what buyers see. `version` counts all that was done to it.
+# A lot that a station offers for sale. `offered`: JSON of the newest offer; `edited`: JSON of the texts that staff
+# wrote instead; `published`: JSON of exactly what buyers see. `version` counts everything done to it.
 listing = _table(
     "listing",
     *key("region", "station", "lot"),
@@ -290,13 +290,13 @@ listing_step = _counted_table(
     Index("listing_step_reason", "region", "station", "lot", "reason"),
 )
 
-# What accepted events said of a lot, offered by then or not: the SHA-256 of each master, or `voided`.
+# What accepted events reported of a lot, offered by then or not: the SHA-256 of each master, or `voided`.
 listing_facts = _table("listing_told", *key("region", "station", "lot", "what"))
 
 # One row: up to where the ledger's feed is followed, in which generation of it.
 listing_place = _table("listing_place", *key("generation"), *required(BigInteger, "feedseq"))
 
-# A row for each listing that buyers see now: since when, in which words it is found, and with what it stands on a card.
+# A row for each listing that buyers see now: since when, the words that find it, and the values on its card.
 listing_shown = _table(
     "listing_shown",
     *key("region", "station", "lot"),

@@ -23,7 +23,7 @@ MAX_FURTHER_PICTURES: Final = 10
 MAX_SHIPPING_G: Final = 1_000_000  # A heavier pack has no weight for shipping: the field takes no more
 _MAX_STORAGE: Final = 1_000
 
-# `docs/listings.md` says of each what stands there.
+# `docs/listings.md` describes the content of each.
 FIELDS: Final = (
     *("id", "title", "description", "link", "image_link", "additional_image_link"),
     *("availability", "price", "condition", "brand", "identifier_exists"),

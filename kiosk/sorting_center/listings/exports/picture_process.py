@@ -1,7 +1,7 @@
-"""A process that makes one ZIP of pictures and ends: ``python -m`` and the name of this module.
+"""A process that makes one ZIP of pictures and exits: ``python -m`` and the name of this module.
 
 Masters are a stranger's bytes, and their decoder is C: whatever it does with memory, time or an address ends this
-process, and nothing of the pages.
+process, but not the pages.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class OmissionReason:
     limit: int | str = ""
 
 
-PictureOrReasons = bytes | tuple[OmissionReason, ...]  # A picture, or every reason why there is none
+PictureOrReasons = bytes | tuple[OmissionReason, ...]  # A picture, or every reason why it is missing
 
 
 def picture(master: Master, rule: ChannelRule) -> PictureOrReasons:

@@ -1,4 +1,4 @@
-"""The process that makes a channel's pictures, as whoever orders them sees it."""
+"""The process that makes a channel's pictures, as its caller sees it."""
 
 from __future__ import annotations
 

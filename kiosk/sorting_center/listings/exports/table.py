@@ -16,7 +16,7 @@ from kiosk.sorting_center.listings.listings import one_line
 from kiosk.sorting_center.listings.records import ListingKey, Published
 
 LANGUAGES: Final = ("ug", "zh", "en")
-# `docs/listings.md` says of each what stands there. They are the same in every language: programs read them.
+# `docs/listings.md` describes the content of each. They are the same in every language: programs read them.
 COLUMNS: Final = (
     *("id", "region", "station", "lot", "product"),
     *(f"{text}_{language}" for text in ("title", "story", "storage") for language in LANGUAGES),

@@ -49,7 +49,7 @@ openapi = GuardedBlueprint("openapi", __name__)
 
 @dataclass(frozen=True, slots=True)
 class WholeNumber:
-    """A parameter of a query. What is above ``most`` is refused, or taken for ``most`` where ``lowered``."""
+    """A parameter of a query. A number above ``maximum`` is refused, or replaced by ``maximum`` if ``lowered``."""
 
     name: str
     default: int
@@ -106,7 +106,7 @@ class FeedPage(msgspec.Struct):
 
 
 class FeedEvent(msgspec.Struct):
-    """Stands for the schema that is made of the contract with the stations."""
+    """A placeholder for the schema that is made of the contract with the stations."""
 
 
 def _define_struct(name: str, doc: str, *more: tuple[str, Any], parts: type) -> type[msgspec.Struct]:
@@ -227,7 +227,7 @@ def build_document() -> Schema:
 def _operation(endpoint: str, view: Callable[..., Any]) -> Schema:
     need, doc = access_policy().access_rules[endpoint], _DOCS[view]
     security: list[Schema] = []
-    if need.scope is not None:  # one of them is enough; the empty one is nobody in particular
+    if need.scope is not None:  # one of them is enough; the empty one: no credentials
         security = [{"token": [need.scope.value]}, {"session": []}, *([{}] if need.this_machine else [])]
     return {
         "operationId": endpoint.replace(".", "_"),
@@ -301,7 +301,7 @@ def feed() -> tuple[Response, int]:
     ledger = sources().ledger
     entries = ledger.feed(after, _EVENTS.from_request())
     if not entries and after > (end := ledger.feed_end()):
-        # An empty list would be waited on for ever, while other events get the numbers the reader already has.
+        # After an empty list the reader would wait permanently, while other events get the numbers it already has.
         text = f"after={after} is beyond the end of the feed ({end}): this ledger came back from a backup; start over"
         return jsonify(error=text, last=end, generation=ledger.generation), 409
     last = entries[-1].feedseq if entries else after

@@ -1,4 +1,4 @@
-"""Who may do what: every route says whom it is for, and one that says nothing is for nobody."""
+"""Who may do what: every route states whom it is for, and one that states nothing is open to no one."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class AccessPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks: a person who is signed in, a program with a token, or nobody that is known."""
+    """The sender of a request: a signed-in person, a program with a token, or an unknown one."""
 
     session: StaffSession | None = None
     token: Token | None = None

@@ -36,7 +36,7 @@ _MAX_STORED: Final = 8  # Counties
 
 class CountyContent:
     """Rows of the draft and of the release in force at one revision, and what follows from them: read once for all
-    pages until the next change, because a county with prices of its own at each station has ten thousand rows.
+    pages until the next change, because a county with separate prices at each station has ten thousand rows.
     """
 
     def __init__(self, region: str, revision: int, townships: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Every station as a tile: what it is called, where it stands, and how it is."""
+"""Every station as a tile: its name, its place and its state."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _CASE_MARKS: Final = {
 class Tile:
     """``marks`` are all it has, the gravest first. ``township``, ``village`` and ``contact`` are "" where the registry
     has none. ``case_kind`` is of the oldest case behind the gravest mark, ``since`` the time at which that mark was
-    first seen, RFC 3339; "" where there is none. ``broken`` is what its doctor says is broken. ``configuration`` is
-    what it has of the county's documents.
+    first seen, RFC 3339; each "" if there is none. ``broken`` is what its doctor reports as broken. ``configuration``
+    is what it has of the county's documents.
     """
 
     region: str

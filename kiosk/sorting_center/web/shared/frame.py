@@ -25,7 +25,7 @@ from kiosk.texts.catalog import FALLBACK
 from kiosk.texts.languages import LANGUAGES
 
 LANGUAGE_COOKIE: Final = "language"
-# What the library says of its own: the page says it in the language of who asks.
+# Default texts of the library: the page has its own, in the language of the viewer.
 _DEFAULT_DESCRIPTIONS: Final = frozenset(error.description for error in default_exceptions.values())
 _YEAR_S: Final = 365 * 24 * 3600
 

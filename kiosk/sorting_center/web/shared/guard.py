@@ -33,8 +33,8 @@ _HSTS: Final = f"max-age={365 * 24 * 3600}"
 class Hosts:
     """Loopback names and ``address``, where the pages are served, on its own port; and ``names`` on any.
 
-    ``names`` are what a reverse proxy is asked under. Listening on all addresses (0.0.0.0, ::), any address will do: a
-    browser that names one was not led here by a name.
+    ``names`` are those in requests to a reverse proxy. When listening on all addresses (0.0.0.0, ::), any address is
+    accepted: a browser that requests an address was not led here by a name.
     """
 
     def __init__(self, address: str = "", names: Iterable[str] = ()) -> None:
@@ -93,10 +93,10 @@ def _is_own_origin() -> bool:
 
 
 class TrustedProxy:
-    """What the proxy at ``address`` says of who asks is believed; of anybody else such words are taken away.
+    """What the proxy at ``address`` states about the client is believed; such headers of any other sender are removed.
 
-    Only the last hop counts: what was in the headers before, anybody may have written. Headers are those of
-    X-Forwarded-For, -Proto and -Host.
+    Only the last hop counts: any sender may have written what was in the headers before. Headers are X-Forwarded-For,
+    -Proto and -Host.
     """
 
     def __init__(self, app: Callable[..., Any], address: str | None) -> None:

@@ -14,7 +14,7 @@ from kiosk.sorting_center.shared.cost_aware_cache import CostAwareCache
 from kiosk.sorting_center.shared.health import REFUSED_PREFIX
 from kiosk.sorting_center.shared.ports import HealthSource
 
-# Figures of the ledger are at least so old before they are read again, whoever scrapes and how often.
+# Figures of the ledger are read again only at this age, however many programs scrape and how often.
 _FIGURES_S: Final = 10.0
 
 

@@ -23,7 +23,7 @@ from kiosk.texts.plain import plain
 
 COMMON_GOODS: Final = "product_"  # With the code behind it the id of a text
 _EVENT_TYPE: Final = re.compile(r"station\.([a-z.]+)\.v[0-9]+")
-_FALLBACK_LANGUAGES: Final = ("zh", "en", "ug")  # Of a name that nobody has told in the language of who asks
+_FALLBACK_LANGUAGES: Final = ("zh", "en", "ug")  # Of a name that is missing in the viewer's language
 
 
 def common_goods(code: str) -> WordsData | None:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 # More than there will ever be of anything; both databases and every reader of JSON count so far (RFC 8259, 6).
 MAX_WHOLE_NUMBER: Final = 2**53 - 1
 
-_MAX_PARAMS, _MAX_CHARS = 20, 200  # As much of a question is asked again; no page needs more of it
+_MAX_PARAMS, _MAX_CHARS = 20, 200  # As much of a query is repeated; no page needs more of it
 
 
 def query_with(params: Iterable[tuple[str, str]], **also: str) -> str:

@@ -1,4 +1,4 @@
-"""What all viewers share: made at most every two seconds, whoever asks, and sent only when it is another one."""
+"""What all viewers share: made at most every two seconds for all of them, and sent only when it has changed."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from kiosk.sorting_center.desk.shared.errors import DeskError
 from kiosk.sorting_center.ledger import LedgerError
 
 MIN_AGE_S: Final = 2.0  # As often as a page asks
-ACTIVE_S: Final = 60.0  # So long after somebody has looked the next one is made as often as for who looks
-# So old may be what the first one sees who looks again, for the half second until the next is made.
+ACTIVE_S: Final = 60.0  # For so long after a view the next one is made as often as during a view
+# The first view after a pause may see a value this old, for the half second until the next is made.
 IDLE_S: Final = 60.0
-_IDLE_COST_FACTOR: Final = 400.0  # With nobody there, making it may take a four-hundredth of a core
-GRACE_S: Final = 5.0  # So long an old one stands while the next is made
+_IDLE_COST_FACTOR: Final = 400.0  # Without viewers, making it may take a four-hundredth of a core
+GRACE_S: Final = 5.0  # An old one stays valid this long while the next is made
 _COST_FACTOR: Final = 40.0
-_MAX_RENDERED: Final = 64  # Languages, filters and pages that somebody looks at
+_MAX_RENDERED: Final = 64  # Languages, filters and pages in use
 
 Shown = TypeVar("Shown")
 
@@ -111,7 +111,7 @@ class RefreshingCache(Generic[Shown]):
 
 
 class RenderedHtml:
-    """The newest HTML of what many look at, by what it shows and how: made once for all of them."""
+    """The newest HTML of what many view, by content and form: made once for all of them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

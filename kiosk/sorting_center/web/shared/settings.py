@@ -29,13 +29,13 @@ class BadWebSettings(ValueError):
 
 
 class CenterWebSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """``host`` and ``port``: where to listen, port 0 for a free one. ``names``: further names the pages are asked
-    under; ``trusted_proxy``: the address of a reverse proxy, whose word about who asks is believed. ``zone``: of the
+    """``host`` and ``port``: where to listen, port 0 for a free one. ``names``: further host names of the pages;
+    ``trusted_proxy``: the address of a reverse proxy whose headers about clients are believed. ``zone``: of the
     center's days. ``webhook_hosts``: those inside this network that webhooks and mail may go to; ``mail_logins``: the
     folder of the files with users and passwords of mail servers. ``photos_dir``: where the pictures of stations are
     kept. ``storefront_url``: where buyers find what is published. ``terms``: KIND=DAYS, of what the desk stores.
-    ``publish_alone``: whether who changed prices and goods may publish them. ``configuration_key``: the file of the
-    county's key, by which statements of members are signed.
+    ``publish_alone``: whether the person who changed prices and goods may publish them. ``configuration_key``: the file
+    of the county's key, which signs statements of members.
     """
 
     host: str = "127.0.0.1"

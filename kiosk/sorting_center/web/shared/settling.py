@@ -1,4 +1,4 @@
-"""What waits for a person to settle it: open cases and days that do not add up, one row for each accident."""
+"""What waits for a decision: open cases and days that do not add up, one row for each accident."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kiosk.sorting_center.reports.closings import Closing, ClosingSnapshot
 from kiosk.sorting_center.reports.reports import Reports
 
 DAY_KIND: Final = "day"
-_DAYS: Final = timedelta(days=14)  # A day that differs waits so long in the list; its own page has it for ever
+_DAYS: Final = timedelta(days=14)  # A day that differs is listed this long; its own page shows it permanently
 # The gravest first. Kinds of one line are signs of one accident; the first of them names it, in addresses too.
 _ACCIDENTS: Final = (
     ("fork", "twin", "too_many_epochs", "broken_chain", "receipt_twice"),
@@ -81,7 +81,7 @@ def open_accidents(desk: CenterDesk, reports: Reports, now: datetime) -> tuple[A
     cases, days = defaultdict[_Key, list[Case]](list), defaultdict[_Key, list[Closing]](list)
     for case in sorted(desk.cases.all_open(), key=lambda case: (_gravity(case.kind), case.id)):
         cases[_accident_of(case), case.region, case.station].append(case)
-    # Days that differ and that nobody has accepted, or that differ otherwise since.
+    # Days that differ and are not accepted, or whose figures have changed since.
     today = reports.days.day_of(now)
     closings = {subject_of(closing): closing for closing in reports.closings.differing(today - _DAYS)}
     latest = desk.decisions.latest(DecisionKind.DAY, closings)
@@ -116,9 +116,7 @@ def subject_of(closing: Closing) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ReviewItem:
-    """Something a person settles, and what was decided on it, oldest first. ``figures`` are those of now, "" where
-    there are none.
-    """
+    """A matter that a person settles, and the decisions on it, oldest first. ``figures``: the current ones, or ""."""
 
     subject: str
     history: Sequence[Decision]

@@ -1,4 +1,4 @@
-"""What the pages look at."""
+"""What the pages read."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _POLL_INTERVAL_S: Final = 0.5
 
 
 class PageSnapshots:
-    """``now`` is local time, with its zone. ``process`` tells apart two that count from one."""
+    """``now`` is local time, with its zone. ``process`` distinguishes two processes that both count from one."""
 
     def __init__(self, ledger: Ledger, desk: CenterDesk, reports: Reports, now: Callable[[], datetime]) -> None:
         self.process = secrets.token_hex(8)
@@ -88,9 +88,10 @@ def open_stores(ledger_url: str, zone: ZoneInfo, photos: Path | None = None) -> 
 
 @dataclass(frozen=True, slots=True)
 class PageSources:
-    """``now`` is the local time, with its zone; the center's days are those of this zone. ``storefront`` is where
-    buyers find what is published, None where nobody has said so. ``publish_alone``: whether who changed prices may
-    publish them. ``configuration_key``: the county's, None where nobody has said where it is."""
+    """``now`` is the local time, with its zone; the center's days are those of this zone. ``storefront``: where buyers
+    find what is published; ``configuration_key``: the county's; None if not configured. ``publish_alone``: whether the
+    person who changed prices may publish them.
+    """
 
     stores: Stores
     health: HealthSource

@@ -19,14 +19,14 @@ from kiosk.sorting_center.web.shared.fleet import FleetSnapshot
 
 MAX_NEWEST: Final = 12
 MAX_GOODS: Final = 8
-MIN_SHOWN_LAG: Final = 1000  # Events that the reports may be behind before it is said: a step of the follower
-# Places at the end of the feed in which the newest receipts are looked for: an intake tells a handful of events.
+MIN_SHOWN_LAG: Final = 1000  # Events that the reports may be behind before it is shown: a step of the follower
+# Places at the end of the feed that are searched for the newest receipts: an intake reports a handful of events.
 _MAX_SCANNED_PLACES: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
 class NewestRow:
-    """``at`` is when it was written, None where nobody knows."""
+    """``at`` is when it was written, None if unknown."""
 
     intake: IntakeRow
     at: datetime | None
@@ -53,7 +53,7 @@ class TodaySnapshot:
     quarantined: int
     behind: int
     unheard: int  # Stations that may still hold what they took in today
-    # Of the goods in it: a name that is told makes another picture.
+    # Of the goods in it: a newly reported name makes the snapshot differ.
     names: tuple[tuple[str, WordsData | None], ...] = ()
 
     @property

@@ -1,4 +1,4 @@
-"""Pictures of figures over time: where each bar stands, and the lines of the scale. A table beside says the same."""
+"""Charts of figures over time: the place of each bar, and the lines of the scale. A table beside shows the same."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MAX_GRID_LINES: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class ChartBar:
-    """In hundredths of the drawing. ``link`` is "" where it leads nowhere; ``label`` stands below some of them."""
+    """In hundredths of the drawing. ``link`` is "" where it leads nowhere; ``label`` is printed below some of them."""
 
     x: float
     y: float

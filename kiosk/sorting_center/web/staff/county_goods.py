@@ -216,7 +216,7 @@ def _prices_of(county: CountyDraft, product: str) -> Mapping[str, int]:
     """Return what the draft pays for these goods today in this scope, by mode."""
     prices, today = HoldingPrices(county.content.prices, county.levels), sources().now().date().isoformat()
     found = {}
-    for key in sorted(prices.contents):  # The newest day that has begun comes last
+    for key in sorted(prices.contents):  # The newest day that has started comes last
         code, mode, since = key.split("/")
         fen = prices.fen(key)
         if code == product and since <= today and fen is not None:

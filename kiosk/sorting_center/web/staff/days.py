@@ -29,7 +29,7 @@ from kiosk.texts.plain import plain
 days = GuardedBlueprint("days", __name__)
 
 _MONTH: Final = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
-_NO_EARLIER: Final = date(2000, 1, 1)  # No station was heard before
+_NO_EARLIER: Final = date(2000, 1, 1)  # No station reported before
 _MAX_RECEIPTS: Final = 60
 _MAX_STATIONS: Final = 40  # The heaviest; the others are one line. The export has them all.
 _MAX_GOODS: Final = 24

@@ -19,7 +19,7 @@ from kiosk.sorting_center.web.shared.query_params import parse_whole_number
 from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.texts import html
 
-_MIN_SHOWN_LAG: Final = 1000  # Events. Fewer are read within a second, and nobody needs to be told.
+_MIN_SHOWN_LAG: Final = 1000  # Events. Fewer are read within a second and are not worth a notice.
 
 
 def station_address(region: str, station: str) -> str | None:

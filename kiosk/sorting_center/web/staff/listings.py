@@ -1,4 +1,4 @@
-"""What stations offer for sale: looked at, written anew, published and taken back."""
+"""What stations offer for sale: shown, rewritten, published and withdrawn."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ ACTIONS: Final[Mapping[ListingAction, tuple[_Handler, AuditAction]]] = {
 
 @dataclass(frozen=True, slots=True)
 class _FormState:
-    """What was not done, and what was typed then, so that nobody types it again."""
+    """What was refused, and what was typed then, so that it need not be typed again."""
 
     refused: Refused | None = None
     reason: str = ""

@@ -52,7 +52,7 @@ def member(region: str, number: str) -> str:
 @members.post_route("/members/<region>/<number>/statement", StaffRole.OPERATOR)
 def statement(region: str, number: str) -> Response:
     """Send the year as a file that the county has signed. Raises Refused: statement_cut_off, statement_key."""
-    # The library of the key is loaded by who signs: nobody else waits for it.
+    # The library of the key is loaded only to sign: no other request waits for it.
     from kiosk.sorting_center.configuration.keys import load_key
     from kiosk.sorting_center.stations.authority import BadAuthority
 

@@ -70,7 +70,7 @@ _MAX_SHOWN: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class TypedPrices:
-    """A form: by key what stands in a cell, and what stood there when the page was made. ``faults``: codes by key."""
+    """A form: by key the text of a cell, and its text when the page was made. ``faults``: codes by key."""
 
     cells: Mapping[str, str] = field(default_factory=dict)
     seen: Mapping[str, str] = field(default_factory=dict)

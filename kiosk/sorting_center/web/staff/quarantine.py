@@ -1,4 +1,4 @@
-"""The quarantine desk: what was set apart, why, beside what stands around its place; and what people decide on it."""
+"""The quarantine desk: what was set apart, why, beside what is around its place; and what people decide on it."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ class ShownReceipt:
         """Parse the event; None when it is about anything else, or cannot be read."""
         try:
             event = msgspec.json.decode(body) if body else {}
-            # A moment at the ends of the calendar is none in another zone.
+            # A moment at the ends of the calendar is invalid in another zone.
             if event.get("type") != IntakeConfirmed.TYPE or not "0002" < event["time"] < "9999":
                 return None
             return cls(data_as(IntakeConfirmed, event["data"]), datetime.fromisoformat(event["time"]).astimezone(UTC))

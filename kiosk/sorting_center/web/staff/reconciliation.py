@@ -1,4 +1,4 @@
-"""Reconciliation: what each station said its day was, beside what the ledger has; receipts that were told twice."""
+"""Reconciliation: the day that each station reported, beside the ledger's; receipts that were reported twice."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ reconciliation = GuardedBlueprint("reconciliation", __name__)
 MAX_ROWS: Final = 150  # Of each list on one page
 MAX_CARDS: Final = 30  # With all their figures and a form; more of a kind are a line each, so that no page is heavy
 _MAX_CLOSINGS: Final = 60
-_MAX_RECEIPTS: Final = 60  # Told twice: so many that are open, and as many that are settled
+_MAX_RECEIPTS: Final = 60  # Reported twice: so many that are open, and as many that are settled
 _ALARMS_PER_PAGE: Final = 200
 _MAX_ALARM_PAGES: Final = 20  # Pages of alarms; the ledger keeps 1,000 of one station
 _MAX_REASON: Final = 2_000

@@ -1,4 +1,4 @@
-"""The stations a county expects: the list, what is heard against it, and how a new list comes in."""
+"""The stations a county expects: the list, those that have reported beside it, and the import of a new list."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ from kiosk.sorting_center.web.staff.links import requested_page
 registry = GuardedBlueprint("registry", __name__)
 
 PAGE_SIZE: Final = 200  # A county is printed as one list
-MAX_SHOWN: Final = 100  # Of each sort of difference; the number of all is told
+MAX_SHOWN: Final = 100  # Of each sort of difference; the total is shown
 EXPIRY_WARNING: Final = timedelta(days=30)  # So long a village needs to have a scale verified again
 VIEWS: Final = ("all", "never", "unexpected", "over", "soon")
 _FORM_CHARACTERS: Final = MAX_TEXT * 2  # What is longer than MAX_TEXT is refused in words, not cut

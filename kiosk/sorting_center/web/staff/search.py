@@ -30,7 +30,7 @@ from kiosk.texts.plain import plain
 
 search = GuardedBlueprint("search", __name__)
 
-_MAX_SHOWN_CHARS: Final = 80  # Characters of what was asked: no code is longer
+_MAX_SHOWN_CHARS: Final = 80  # Characters of the query: no code is longer
 _MAX_PLACES: Final = 20  # Villages, and townships, that are listed
 
 

@@ -28,11 +28,11 @@ from kiosk.sorting_center.web.shared.access import (
 from kiosk.sorting_center.web.shared.frame import form_text, page_response, render_page
 
 _BOOT_ID_FILE: Final = Path("/proc/sys/kernel/random/boot_id")
-# One Argon2id at a time: each takes 19 MiB, and whoever waits has a throttle before it.
+# One Argon2id at a time: each takes 19 MiB, and the throttle comes before the wait.
 _HASHING_LOCK: Final = threading.BoundedSemaphore(1)
 _HASHING_WAIT_S: Final = 5.0
-# Attempts that may wait at once, of the eight threads that pages have: a flood of strangers from everywhere keeps
-# nobody who is signed in from their pages.
+# Attempts that may wait at once, of the eight threads that pages have: a flood from many addresses must not keep
+# signed-in people from their pages.
 _PENDING_ATTEMPTS: Final = threading.BoundedSemaphore(3)
 _MAX_FIELD_CHARS: Final = 400
 

@@ -57,7 +57,7 @@ def shown(region: str, station: str) -> str:
         "checks": reports.stations.checks(region, station, _MAX_CHECKS),
         "scale": reports.stations.scale(region, station),
     }
-    # None for a moment of a station that was just heard for the first time.
+    # None for a moment after a station has reported for the first time.
     tiles = sources().snapshots.fleet.current().value.tiles
     tile = next((tile for tile in tiles if (tile.region, tile.station) == (region, station)), None)
     return render_page(

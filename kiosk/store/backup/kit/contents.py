@@ -26,7 +26,7 @@ class CountyKeyRequired(KitRefused):
 
 
 class WrongPaperCode(KitRefused):
-    """What was typed opens another kit, or this one was changed: the two cannot be told apart."""
+    """The code typed opens another kit, or this kit was changed: the two cannot be distinguished."""
 
 
 class UnsupportedKitVersion(KitRefused):
@@ -35,7 +35,7 @@ class UnsupportedKitVersion(KitRefused):
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A file that the settings name: ``path`` as it stands there."""
+    """A file that the settings name: ``path`` as written there."""
 
     path: str
     content: bytes = field(repr=False)
@@ -43,8 +43,9 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class Kit:
-    """``pickup_key`` is the station's one key, 64 hex digits: that of the PINs is made from it. ``made_at`` is what the
-    clock said."""
+    """``pickup_key`` is the station's only key, 64 hex digits: that of the PINs is made from it. ``made_at`` is the
+    clock's time.
+    """
 
     station: str
     region: str

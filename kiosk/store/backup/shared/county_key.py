@@ -1,7 +1,7 @@
 """The public key of the county that recovery kits are encrypted to, as it is written into a settings file.
 
-``kit1-<64 hex digits>-<8 hex digits>``: the X25519 key (RFC 7748) and the beginning of its SHA-256, so that a digit
-that was copied wrongly is refused, and no kit is made that nobody can open.
+``kit1-<64 hex digits>-<8 hex digits>``: the X25519 key (RFC 7748) and the beginning of its SHA-256, so that a wrongly
+copied digit is refused, and no kit is made that cannot be opened.
 """
 
 from __future__ import annotations

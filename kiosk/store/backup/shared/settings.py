@@ -16,12 +16,12 @@ MAX_UUID_LENGTH: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class BackupSettings:
-    """``folder`` lies on a second medium, for example a USB stick; the newest ``keep`` backups stay there.
+    """``folder`` is on a second medium, for example a USB stick; the newest ``keep`` backups stay there.
 
     ``uuid`` is that of the medium's file system: no other medium gets the database. "" binds to none.
 
     ``county_key`` is the public key that recovery kits are encrypted to, ``county_key_file`` a file that holds it;
-    without either none are made.
+    without either no kits are made.
     """
 
     folder: Path

@@ -26,7 +26,7 @@ UNITS: Mapping[bytes, str] = MappingProxyType(
 _CAPITALS = {name: unit for name, unit in UNITS.items() if name == name.upper()}
 
 
-# Between bytes that stand so in no number: there a whole line may begin behind the rest of another.
+# Between bytes that are never adjacent in a number: a whole line may begin there, behind the rest of another.
 _BROKEN_OFF = rb"(?:(?<![-+ .0-9])|(?<=[.0-9])(?=[-+ ]))"
 
 

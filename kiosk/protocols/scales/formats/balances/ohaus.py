@@ -1,12 +1,12 @@
 """Ohaus print lines (RS232 manual p. 5, Defender 3000 p. 37, Ranger RC p. 36, RD p. 29, Navigator p. 93).
 
 The legend is padded to three characters by the manual of the Defender alone. The number of Scout and Navigator has 11
-or 12 characters (10 on NVT). A legend TOTAL, or T, is not what lies on the pan. Commands are answered by ``OK!`` and
+or 12 characters (10 on NVT). A legend TOTAL, or T, is not the load on the pan. Commands are answered by ``OK!`` and
 ``ES`` on newer models. Over and under their range most print nothing, some ``Err8.3`` and ``Err8.4``.
 
-Every number stands in a field of fixed width that begins with a blank or the minus: a number whose head was cut off
-fits no layout. ``any`` takes all of them, and with NET a lost or doubled byte can make one layout of another; net is
-never booked. With the layout set that cannot be.
+Every number is in a field of fixed width that begins with a blank or the minus: a number whose head was cut off fits no
+layout. ``any`` takes all of them, and with NET a lost or doubled byte can make one layout of another; net is never
+booked. With the layout set that cannot happen.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _REPLIES = (
     ReplyPattern(re.compile(rb"\[?Err.{0,12}"), RejectReason.DEVICE_ERROR),
 )
 _TIME = rb"(?: +[0-9]{2}:[0-9]{2}:[0-9]{2})?"
-# Behind noise only: behind the rest of a line its blanks may stand where the head of a number was.
+# Behind noise only: behind the rest of a line its blanks may be in the place of a number's head.
 _HEAD = re.compile(rb"(?<![-0-9A-Za-z%?./: ])[- ] {1,11}-?[0-9]")
-# Where all layouts are taken, what stands behind noise may be a Defender's line that lost its minus: net in the layout
-# without the second blank.
+# Where all layouts are taken, a line behind noise may be a Defender's that lost its minus: net in the layout without
+# the second blank.
 _HEAD_OF_ANY = re.compile(rb"(?!.{8} .{6}NET\Z)" + _HEAD.pattern, re.DOTALL)
 
 

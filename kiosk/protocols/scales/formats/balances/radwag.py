@@ -1,8 +1,8 @@
 """Radwag balances and indicators (Radwag manuals; WTC manual p. 48).
 
 A price scale (WTC) answers SI without the space behind the mark and without a unit, with price and amount behind the
-mass. An action is answered by ``XX A`` (begun) and ``XX D`` (done), or by ``XX I`` (not now), ``XX E`` (never stable),
-``XX ^`` and ``XX v`` (outside its range); ``ES`` is a command that is not known.
+mass. An action is answered by ``XX A`` (started) and ``XX D`` (done), or by ``XX I`` (not now), ``XX E`` (never
+stable), ``XX ^`` and ``XX v`` (outside its range); ``ES`` is a command that is not known.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 """Checkout scales of Mettler Toledo: 8217 and 8213 (DIVA service manual p. 39-45; Salter 3700LP p. 11).
 
 Polled by single letters, at least 200 ms apart, 7E1; bit 7 of every byte is cleared first. kg has three decimals, lb
-two (8213: a 0 in front); H gives one more. An empty frame: the self-test has begun; its result is a status with @ for
+two (8213: a 0 in front); H gives one more. An empty frame: the self-test has started; its result is a status with @ for
 "passed". E: the echo is on, F: off.
 
 The unit is not sent: it is set at the scale and by ``metric``, which takes the decimals of that unit. A scale that is
-set to kg and answers as one of pounds was switched: the weight is told in lb, which the station refuses by that name,
-and never as kg. The other way round a frame of kilograms is refused as damage: a doubled digit would make kg of lb.
-A weight comes only while it is stable, in range and not negative; where the scale sends it once, what follows until
+set to kg and answers as one of pounds was switched: the weight is reported in lb, which the station refuses by that
+name, and never as kg. The other way round a frame of kilograms is refused as damage: a doubled digit would make kg of
+lb. A weight comes only while it is stable, in range and not negative; where the scale sends it once, what follows until
 the load changes is a status without motion: no new weighing.
 """
 
@@ -97,7 +97,7 @@ def _stands(status: int, frame: bytes) -> Decoded:
 
 
 def _decoder(model: _Model, given: Params) -> Decoder:
-    # What is not said counts as the unit of the station: pounds, which are never that, are named.
+    # A unit that is not sent counts as the station's; pounds, which are never that, are named.
     pounds = model.weight({**given, METRIC.name: "false"}), "lb"
     if given[METRIC.name] == "false":
         weights: tuple[tuple[re.Pattern[bytes], str | None], ...] = (pounds,)

@@ -1,9 +1,9 @@
 """What the print key of a Toledo bench balance and of a JIK-6CAB sends (captures in public sources).
 
 ``mt_print``: lines of 26 or 27 bytes with CR LF, of an MS204TS. ``mt_jik6cab``: a block of lines; the date is parted by
-- or /, and empty lines and a letter stand before the trailer. The lines have no words; where an indicator sets a word
-in front of them (Tare, Gross, Net), the word counts and not the place. Neither format has a check, but a block says
-its weight three times: net = gross - tare must hold, and all have the same decimals.
+- or /, and empty lines and a letter come before the trailer. The lines have no words; where an indicator sets a word in
+front of them (Tare, Gross, Net), the word counts and not the place. Neither format has a check, but a block has its
+weight three times: net = gross - tare must hold, and all have the same decimals.
 """
 
 from __future__ import annotations

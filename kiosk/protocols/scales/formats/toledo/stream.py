@@ -2,14 +2,14 @@
 
 17 bytes, 18 with the check byte (Toledo Wildcat manual p. 40-41, LIDEN LUW2001 manual p. 15-17): the two's complement
 of the sum of all bytes before it, 7 bits, and any value, 02 and 0D too. Leading zeros may be spaces. Bit 5 of the
-status words is said to be always 1 and is not on all copies. A status word of 02 is taken for the start of the next
-frame, as everywhere: it would take a copy without bit 5 that weighs in pounds or tonnes.
+status words is reportedly always 1, but not on all copies. A status word of 02 counts as the start of the next frame,
+as everywhere: it would take a copy without bit 5 that weighs in pounds or tonnes.
 
-The point is told by word A alone. An expanded display (C bit 4) shows one digit more, and A then says so itself; on a
-LIDEN LUW2001 that bit is always 1, as bits 4 and 6 of A are, and bit 0 of C is pounds, not grams (manual p. 17).
+Only word A gives the point. An expanded display (C bit 4) shows one digit more, and A then includes it; on a LIDEN
+LUW2001 that bit is always 1, as bits 4 and 6 of A are, and bit 0 of C is pounds, not grams (manual p. 17).
 
 At x10 and x100 terminals differ: some send the zeros behind the last weighed digit, some leave them out, and no frame
-tells which. Until the parameter says it, digits other than zero are no weight there.
+shows which. Until the parameter is set, digits other than zero are no weight there.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _parse(frame: bytes, given: Params) -> Decoded:
     if liden and c & _UNIT_CODE == 1 and not given[UNITS.name]:
         return Rejected(RejectReason.NO_WEIGHT, frame)
     if b & _OUT_OF_RANGE:
-        # No weight whatever stands in the field; the sign tells under from over
+        # Whatever the field contains is no weight; the sign separates under from over
         under = bool(b & _NEGATIVE)
         stable, net = not b & _MOTION, bool(b & _NET)
         return Reading(None, unit, stable, net, overload=not under, underload=under, raw=frame)

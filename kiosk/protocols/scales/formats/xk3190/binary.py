@@ -4,9 +4,9 @@
 shows. Unit, stability, gross or net and overload are not sent. What the frame does at overload is not documented; the
 simulated indicator then sends nothing.
 
-``xk3190_tf1``, command mode, also on RS-485 with several indicators (same manuals). An indicator that was asked with a
-wrong check or another address keeps silent. Only the command letter tells gross from net: an answer under another
-letter than that of the question answers another one.
+``xk3190_tf1``, command mode, also on RS-485 with several indicators (same manuals). An indicator does not answer a
+question with a wrong check or another address. Only the command letter separates gross from net: an answer under
+another letter than that of the question answers another one.
 """
 
 from __future__ import annotations

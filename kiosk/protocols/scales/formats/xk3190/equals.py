@@ -1,13 +1,13 @@
 """Shanghai Yaohua XK3190-A26, A23p and copies: continuous text that only an equals sign parts.
 
-There is no check, no unit but in formats 3 and 4, no flag at all. Older indicators send one or two characters
-less. A weight is read when the next '=' ends it; CR and LF end it too. So a weight that has its unit is never told
-without. The parameter ``width`` holds the decoder to one length, so that a lost or a doubled character is seen.
+There is no check, no unit but in formats 3 and 4, no flag at all. Older indicators send one or two characters less. A
+weight is read when the next '=' ends it; CR and LF end it too. So a weight that has its unit is never reported without
+it. The parameter ``width`` holds the decoder to one length, so that a lost or a doubled character is seen.
 
-What stands before the first '=' is the rest of a frame that was cut off, and silence: so a stream whose '=' follows
-the text instead of leading it reads the same.
+What is before the first '=' is the rest of a frame that was cut off, and is ignored: so a stream whose '=' follows the
+text instead of leading it reads the same.
 
-Nothing in the frame tells the two directions apart (=0012.100 is 12.1 or 1.21): the choice is the installer's.
+Nothing in the frame separates the two directions (=0012.100 is 12.1 or 1.21): the choice is the installer's.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ WIDTH = Parameter("width", "any", ("any", "6", "7", "8"), "characters between tw
 class EqualsEngine:
     """Cuts a byte stream before every equals sign; ``parse`` gets a text with its sign.
 
-    A text is told when the byte behind it is seen, which on a continuous line is the next frame's: a unit, or a digit
-    too many, may stand there. Where no byte comes any more (``settle``), one of full length is told as it is.
+    A text is decoded when the byte behind it is seen, which on a continuous line is the next frame's: it may be a unit,
+    or a digit too many. When no more bytes come (``settle``), one of full length is decoded as it is.
     """
 
     def __init__(self, parse: Callable[[bytes], Decoded]) -> None:

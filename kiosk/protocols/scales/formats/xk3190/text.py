@@ -4,8 +4,8 @@
 is no point; overload is above Max + 9 e, underload below -20 d. The same letters in another order have the same check:
 it does not protect OL against LO.
 
-``xk3190_ww``, lines that lower-case letters head, the point anywhere; a tare is a line of its own (lines recorded from
-such boards). Overload is not documented, the simulated indicator then sends nothing.
+``xk3190_ww``, lines that begin with lower-case letters, the point anywhere; a tare is a separate line (lines recorded
+from such boards). Overload is not documented, the simulated indicator then sends nothing.
 
 Neither sends stability.
 """

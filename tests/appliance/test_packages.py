@@ -35,10 +35,11 @@ DATA = (
     "./etc/sorting-center",
     "./var/lib/kiosk",
     "./var/lib/kiosk-keys",
+    "./var/lib/mosquitto",
     "./var/lib/private",
     "./var/lib/sorting-center",
 )
-"""What stays when a package is purged."""
+"""What stays when a package is purged, and what the broker stores, which stays installed."""
 
 CENTER_SETTINGS = """\
 broker = "mqtt://127.0.0.1:1883"

@@ -6,9 +6,12 @@ import time
 from collections.abc import Callable
 from http import HTTPStatus
 
+from playwright.sync_api import Page
+
 from kiosk.simulators.station_client import Form, StationClient, VisitedPage
 
 WAIT_S = 60.0
+MAX_REFUSED = 5
 
 
 def taken(
@@ -32,3 +35,16 @@ def agree(visitor: StationClient, form: Form) -> VisitedPage:
     """One tap on agree."""
     _, (page,) = taken(visitor, form, lambda shown: [visitor.post(shown)])
     return page
+
+
+def agree_on_screen(page: Page, tap: Callable[[str], None]) -> int:
+    """One tap on agree in a browser, and one more for each that was refused as above; returns how many were."""
+    taken, refused = "screen-follow[data-step=take] main", "screen-follow[data-step=agree] a[data-dismiss]"
+    for count in range(MAX_REFUSED):
+        page.wait_for_selector("live-weight[data-state=locked]", timeout=WAIT_S * 1000)
+        tap("form[action='/agree'] button:not([disabled])")
+        page.wait_for_selector(f"{taken}, {refused}", timeout=WAIT_S * 1000)
+        if page.locator(taken).count():
+            return count
+        page.locator(refused).tap()
+    raise AssertionError(f"refused {MAX_REFUSED} times")

@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Error, Page, expect
 from kiosk.app.demo import demo_access
 from kiosk.protocols.barcodes import reader
 from kiosk.simulators.village import Village, VillagePlan, VillagePorts
+from tests.system.taps import agree_on_screen
 from tests.system.test_counter_flow import Clerk, employ
 
 WAIT_S: Final = 30.0
@@ -67,9 +68,7 @@ def somebody_brings_almonds(village: Village, clerk: Clerk) -> None:
     village.scale.command("put 5.000kg")
     clerk.tap("form[action='/party'] button[value=non_member]")
     clerk.tap("button[name=code][value=BADAM]")
-    clerk.page.locator("live-weight[data-state=locked]").wait_for()
-    clerk.tap("form[action='/agree'] button:not([disabled])")
-    clerk.page.locator("screen-follow[data-step=take]").wait_for(state="attached")
+    agree_on_screen(clerk.page, clerk.tap)
 
 
 def a_blurred_shot_is_taken_again(village: Village, clerk: Clerk) -> str:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain, repeat
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from kiosk.base.worker import Worker
 from kiosk.devices.network.ports import Network
@@ -17,35 +17,20 @@ from kiosk.devices.ports import Camera, Panel, Printer
 from kiosk.messaging.contract.control import MAX_STATUS_ROWS, DoctorRow
 from kiosk.station.catalog.stick_import import StickCatalogs
 from kiosk.station.configuration.county import StationCounty
-from kiosk.station.desk.live import LiveBoard
 from kiosk.station.doctor import devices, environment
 from kiosk.station.doctor.bundle import Subject
 from kiosk.station.doctor.finding import FINE, DoctorFinding, Severity, has_failure
 from kiosk.station.doctor.liveness import PageWatch, ScaleWatch, ScannerWatch
+from kiosk.station.doctor.ports import ExaminedStation
 from kiosk.station.doctor.status_files import DoctorStatusFile
-from kiosk.station.papers.own_layouts import OwnLayouts
 from kiosk.station.scale.keys import ScaleKeys
 from kiosk.station.shared.health import PartHealth
 from kiosk.station.shared.ports import Configuration
-from kiosk.station.shared.settings import StationSettings
 from kiosk.station.update.updates import Updates
-from kiosk.store import Stamp, Store, StoreError
+from kiosk.store import StoreError
 
 PRINTERS: Final = ("label", "receipt")
 _KEEP_S: Final = 2.0  # Printers are queried no more often than this, however many clients ask
-
-
-class ExaminedStation(Protocol):
-    """The running station; ``StationService`` is one."""
-
-    own_layouts: OwnLayouts
-    settings: StationSettings
-    store: Store
-    board: LiveBoard
-    software: str
-    metrology: str
-
-    def stamp(self) -> Stamp: ...
 
 
 @dataclass

@@ -1,9 +1,9 @@
-"""After a backup was put in the ledger's place: every station is told how far the ledger is, busy or not.
+"""After a backup has replaced the ledger: every station receives the ledger's position, busy or not.
 
-A station sends again what a lower acknowledgement says is missing, but only who sends something is acknowledged; one
-that has nothing to say for a week would keep for itself what the old ledger lacks. So a center that starts with another
-generation than the one it has told tells it, once, to every stream it knows. (One that this ledger has never heard of
-asks by itself: stations say hello from time to time.)
+A station sends again what a lower acknowledgement shows as missing, but only a station that sends is acknowledged; one
+with nothing to send for a week would keep what the old ledger lacks. So a center that starts with a generation other
+than the announced one announces it, once, to every stream it knows. (A station that this ledger does not know asks by
+itself: stations send hello from time to time.)
 """
 
 from __future__ import annotations

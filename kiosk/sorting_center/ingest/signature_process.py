@@ -1,8 +1,8 @@
-"""A process that checks signatures beside the one that takes events in, on another core.
+"""A process that checks signatures on another core, beside the one that accepts events.
 
-What is to be checked is sent in parts while messages are read. A commit does the rest of its work, and takes the
-answers that are there; what is not answered by then it checks itself, from the end on, until the two meet. So nothing
-ever waits for this process: when it is gone or stands still, checking takes longer and that is all.
+Checks are sent in parts while messages are read. A commit does the rest of its work and takes the answers that have
+arrived; unanswered ones it checks itself, from the end on, until the two meet. So nothing ever waits for this process:
+when it has ended or stalls, checking takes longer and that is all.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _COMMAND: Final = (sys.executable, "-m", "kiosk.base.loading", "kiosk.sorting_ce
 MIN_SENT: Final = 17  # Fewer are checked in less time than another process needs to wake up for them
 _PART_CHECKS: Final = 16  # At most so many are checked by both: 0.8 ms
 _PLACE: Final = struct.Struct("!II")  # Of which call of `begin`, and which of its parts
-_MAX_STARTED: Final = 128  # Calls; what was begun for commits that failed is forgotten
+_MAX_STARTED: Final = 128  # Calls; those started for failed commits are forgotten
 _MAX_PART_BYTES: Final = 64 * 1024
 STALL_S: Final = 5.0  # A part takes a millisecond
 
@@ -43,7 +43,7 @@ class SignatureProcess:
     """For one thread."""
 
     def __init__(self, stall_s: float = STALL_S) -> None:
-        # Messages, each whole or not at all. Both ends stay open here: the next process goes on where one has ended.
+        # Messages, each whole or not at all. Both ends stay open here: the next process continues where one has ended.
         self._own, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._own.setblocking(False)
         task = b"%d\n" % self._theirs.fileno()

@@ -1,4 +1,4 @@
-"""The watchdog: says so when messages wait and none is taken in, and has the broker deliver them again."""
+"""The watchdog: reports when messages wait and none is accepted, and has the broker deliver them again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kiosk.sorting_center.shared.ports import WatchedConnection
 
 log = logging.getLogger(__name__)
 
-STALLED_S: Final = 30.0  # A commit takes milliseconds, and a ledger that is locked says so after five seconds
+STALLED_S: Final = 30.0  # A commit takes milliseconds, and a locked ledger is reported after five seconds
 # Between two restarts of the connection: each helps or does not, and more of them help no more.
 MAX_PAUSE_S: Final = 600.0
 
@@ -22,7 +22,7 @@ _POLL_INTERVAL_S: Final = 1.0
 
 class IngestWatchdog:
     """``check`` is the step of a worker. ``parts``: each part of the program by name, and whether its thread runs.
-    ``damage``: of the ledger, "" for none; it is told before the next message finds it.
+    ``damage``: of the ledger, "" for none; it is reported before the next message finds it.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class IngestWatchdog:
         if damage := self._damage():
             self._health.set_fault("ledger", damage)
         if self._health.report().ledger_trouble:
-            # Told as just that, and another connection would not help; once it is over there is much to catch up with.
+            # Reported by itself, and another connection would not help; once it is over there is much to catch up with.
             self._not_before = now + STALLED_S
             self._recover()
         elif waiting_s is not None and waiting_s >= STALLED_S and now >= self._not_before:

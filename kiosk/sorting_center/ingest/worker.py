@@ -42,9 +42,9 @@ _RETRY_FIRST_S: Final = 0.5
 _RETRY_MAX_S: Final = 5.0  # While the ledger cannot be written: it works again within seconds of the fault's end
 _UNEXPECTED_RETRY_S: Final = 1.0  # Before a batch that failed is delivered again
 
-# The third time a message cannot be stored, for an unexpected error, it is set aside and the others go on.
+# The third time a message cannot be stored, for an unexpected error, it is set aside and the others continue.
 MAX_DELIVERIES: Final = 3
-# Between two looks for streams that were released in part: by a process that has ended, or one beside this.
+# Between two checks for streams that were released in part: by a process that has ended, or one beside this.
 _UNFINISHED_POLL_S: Final = 60.0
 _MAX_REMEMBERED: Final = 1000  # Messages that failed: as many as a broker has on its way to us
 
@@ -56,7 +56,7 @@ _UNEXPECTED: Final = "Unexpected error while storing messages (see the log); the
 
 @dataclass(frozen=True, slots=True)
 class _CountedMessage:
-    """A message that was taken in hand ``deliveries`` times before without its end, as far as that is counted."""
+    """A message whose handling was started ``deliveries`` times before without an end, as far as that is counted."""
 
     message: Inbound
     digest: str = ""
@@ -68,7 +68,7 @@ def _digest(message: Inbound) -> bytes:
 
 
 class _Stopped(Exception):
-    """Asked to end while the ledger could not be written: nothing was acknowledged."""
+    """Stopped while the ledger could not be written: nothing was acknowledged."""
 
 
 class IngestWorker:
@@ -93,8 +93,8 @@ class IngestWorker:
         self._begin_checks = begin_checks
         # How often each message could not be stored, by its digest; the newest only.
         self._failed: OrderedDict[bytes, int] = OrderedDict()
-        # Digests of messages that were in hand each time this program ended, and were set aside: they are set aside
-        # when their station sends them again, too. After the next start they are tried again.
+        # Digests of messages that were being handled each time this program ended, and were set aside: they are set
+        # aside when their station sends them again, too. After the next start they are tried again.
         self._crash_digests: set[str] = set()
         self._postponed: _CountedMessage | None = None  # For the next step
         # Streams that were released in part, by station; the first has the next turn.

@@ -1,7 +1,7 @@
-"""The lives of a station's database, side by side: a restored backup goes on in a new epoch of the same station.
+"""The epochs of a station's database, side by side: a restored backup continues in a new epoch of the same station.
 
-Nothing but the station id links them, and nothing else may: an event that was pending when the backup was made comes
-twice, once in each epoch, and the second one says ``reissued``. Totals count it once (see `projection`).
+Only the station id links them, and nothing else may: an event that was pending when the backup was made arrives twice,
+once in each epoch, and the second one has ``reissued`` set. Totals count it once (see `projection`).
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from kiosk.sorting_center.ledger.database.schema import event, intake, same_stre
 from kiosk.sorting_center.ledger.database.schema import stream as stream_table
 from kiosk.sorting_center.shared.stored_events import decode_event
 
-MAX_EPOCHS: Final = 8  # Shown of one station, the newest; a station with more needs a person anyway
+MAX_EPOCHS: Final = 8  # The newest of one station; a station with more needs an operator anyway
 
 
 @dataclass(frozen=True, slots=True)
 class EpochRow:
-    """One life of a station's database. ``series`` and ``why`` are None until its first event has come.
+    """One epoch of a station's database. ``series`` and ``why`` are None until its first event has arrived.
 
-    ``events`` are here without a gap below them; ``intakes`` are receipts counted from this epoch: one that was told
-    before, in another epoch, is counted there.
+    ``events`` are stored without a gap below them; ``intakes`` are receipts counted from this epoch: one that was
+    reported before, in another epoch, is counted there.
     """
 
     epoch: str

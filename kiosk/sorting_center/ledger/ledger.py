@@ -65,7 +65,7 @@ class Ledger(Closable):
         self._opened = opened
         self._seen_keys: StationKeys = {}
         self._ahead: ChecksAhead | None = None  # What the next commit has to check
-        # The disk of PostgreSQL's server is not known here: it has an administrator of its own.
+        # The disk of PostgreSQL's server cannot be measured here: its administrator watches it.
         self._shares = DailyShares(opened.address.path.parent if opened.address.path is not None else None)
 
     @classmethod

@@ -81,7 +81,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class StationRow:
-    """One station as the center knows it; None is "it never said"."""
+    """One station as the center knows it; None: the station never reported it."""
 
     station: str
     region: str
@@ -114,8 +114,8 @@ class IntakeRow:
 class GapRow:
     """A missing range, both ends included.
 
-    ``lost``: the station has begun another epoch since it was last heard in this one. What it still had is told again
-    there under other numbers. Of such an epoch there is one row, from its first missing number to its last.
+    ``lost``: the station has started another epoch since its last message in this one. What it still had is sent again
+    there under other numbers. Such an epoch has one row, from its first missing number to its last.
     """
 
     station: str
@@ -130,7 +130,7 @@ class GapRow:
 
 @dataclass(frozen=True, slots=True)
 class AlarmRow:
-    """Something a person must look into."""
+    """An alarm that an operator must look into."""
 
     kind: str
     station: str

@@ -1,4 +1,4 @@
-"""What is set apart: read for a person, as lists and beside what stands around its place, and taken in after all."""
+"""Events set apart: listed, shown beside the events around their place, and accepted by an operator."""
 
 from __future__ import annotations
 
@@ -87,9 +87,10 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class ChainNeighbourhood:
-    """Around the event's number: what stands there, before and after it, and what else was set apart for the number.
+    """The events around a number: the one stored there, those before and after it, and others set apart for the number.
 
-    ``instead``: the body of another event that stands there. ``upto``: to there nothing of this epoch is missing.
+    ``instead``: the body of another event stored there. ``upto``: the number up to which nothing of this epoch is
+    missing.
     """
 
     before: Neighbour | None
@@ -97,7 +98,7 @@ class ChainNeighbourhood:
     after: Neighbour | None
     before_link: NeighbourLink
     after_link: NeighbourLink
-    is_the_same: bool  # It stands there itself
+    is_the_same: bool  # The event itself is stored at its place
     instead: bytes = field(repr=False)
     beside: Sequence[QuarantinedEvent]
     upto: int
@@ -244,7 +245,7 @@ def _after_link(key: EventKey, after: Neighbour | None) -> NeighbourLink:
     return NeighbourLink.LINKED if after.prevhash == key.sha256 else NeighbourLink.BROKEN
 
 
-# Reasons that another reader may see otherwise, or one who knows another key by now. All others are the chain's.
+# Reasons that a newer reader may judge differently, or one that knows another key by now. The chain gives all others.
 READMITTABLE_REASONS: Final = frozenset({"unknown_type", "bad_data", BAD_SIGNATURE})
 
 
@@ -253,7 +254,7 @@ class ReadmitResult(StrEnum):
     UNKNOWN_TYPE = "still_unknown_type"
     BAD_DATA = "still_bad_data"
     BAD_SIGNATURE = "still_bad_signature"  # And set apart for that from now on
-    CHAIN = "only_the_chain"  # Whether it stands among the events, its neighbours say, and no person
+    CHAIN = "only_the_chain"  # Its neighbours in the chain decide whether it is accepted, not an operator
     ARCHIVED = "archived"  # Its body is in an archive
     NOT_HERE = "not_here"  # No such event is set apart
 
@@ -267,7 +268,7 @@ def readmit(connection: Connection, key: EventKey) -> ReadmitResult:
     Call it in a transaction; a repeated call changes nothing. Bytes, hash and place in the chain stay as they are, and
     it gets the next place of the feed, which takes nothing back.
     """
-    # No other process has the stream in hand until the transaction ends.
+    # No other process works on the stream until the transaction ends.
     stream_row = connection.execute(select(stream).where(same_stream(stream, key)).with_for_update()).one_or_none()
     row = connection.execute(select(event).where(_at_key(event, key), event.c.sha256 == key.sha256)).one_or_none()
     if row is not None and row.problem is None:
@@ -321,7 +322,7 @@ def _accept(connection: Connection, key: EventKey, row: Row[Any], item: Received
     """Accept the event; return False, with nothing changed, when it was moved to an archive at this very moment."""
     many_writers = connection.dialect.name == "postgresql"
     table = event_by_month if many_writers else event
-    # The time tells in which partition it is.
+    # The time gives its partition.
     here = _at_key(table, key) & (table.c.received_at == row.received_at)
     accepted_values = {"problem": None, "type": item.type, "prevhash": item.prevhash}
     changed = update(table).where(here).values(accepted_values).execution_options(preserve_rowcount=True)

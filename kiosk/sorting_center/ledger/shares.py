@@ -1,8 +1,8 @@
-"""How much of the ledger one station may fill in a day, so that none of them fills the disk.
+"""The share of the ledger that one station may fill in a day, so that no station fills the disk.
 
-What is above the share is not taken in and not acknowledged: the station keeps it, asks again once a minute, and is
-taken in tomorrow. While the disk has little room left the shares are smaller, so that who has sent most today is held
-back first, and the last room is left to those who send little.
+What is above the share is neither accepted nor acknowledged: the station keeps it, sends it again once a minute, and is
+accepted the next day. While the disk is nearly full the shares are smaller, so that the station that has sent most
+today is held back first, and the last room is left to stations that send little.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is written down besides events: stations that were heard, and messages that cannot be attributed."""
+"""Records besides events: stations that were seen, and messages that cannot be attributed."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from kiosk.sorting_center.ledger.shared.records import (
 )
 from kiosk.sorting_center.shared.alarm_texts import format_detail
 
-# Of one number: more than a province has counties (Sichuan, the largest, has 183). A station that makes regions up has
+# Of one number: more than a province has counties (Sichuan, the largest, has 183). A station that invents regions has
 # rows of its own in each.
 MAX_REGIONS: Final = 256
 MAX_REFUSED: Final = 1000
 MAX_REFUSED_BYTES: Final = 16 * 1024  # Of each; together at most 16 MiB of other people's garbage
-# Two machines that take turns under one station number: a card that was copied and put into both. The broker throws one
-# off when the other comes, and each sends what it has while it is there, so every number looks well. Only their boot
-# ids tell them apart. A machine that starts again gets a new one and never uses the old one again, so a boot id that is
-# back after another one is a second machine.
+# Two machines that take turns under one station number: an SD card that was copied and put into both. The broker
+# disconnects one when the other connects, and each sends what it has while connected, so every number looks right. Only
+# their boot ids differ. A machine gets a new one at each start and never uses an old one again, so a boot id that
+# returns after another one belongs to a second machine.
 _MAX_BOOTS: Final = 4  # Boots of one station number: two twins, and one start of each in between
 _MAX_TOPIC: Final = 200  # Characters. A topic is text of strangers: PostgreSQL keeps no U+0000 in a text.
 # Messages that were set aside are kept whole, the newest of them; a batch may have a MiB.
@@ -44,7 +44,7 @@ MAX_COMPLETE_PAYLOADS: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Boots:
-    """The boots that said hello under one station number, the last one at the end, each with its newest
+    """The boots that sent hello under one station number, the last one at the end, each with its newest
     ``monotonicms``.
     """
 
@@ -122,7 +122,7 @@ def record(
 
 StationKey = tuple[str, str]  # Station and region
 
-# Behind the key; what a sighting does not tell stays as it was.
+# The columns behind the key; those that a sighting does not contain stay as they were.
 _STATUS_COLUMNS: Final = station_status.columns.keys()[2:]
 
 

@@ -1,4 +1,4 @@
-"""Day closings beside the ledger: what a station said its day was, and what of it is here and counts."""
+"""Day closings beside the ledger: the totals that a station reported, and those of its events that count here."""
 
 from __future__ import annotations
 
@@ -43,13 +43,14 @@ class ClosingSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """One close of a day, told by the event ``epoch``, ``seq``. ``day`` is when it was closed, or when it came where
-    the station's clock was not set.
+    """One close of a day, reported by the event ``epoch``, ``seq``. ``day`` is when it was closed, or when it arrived
+    if the station's clock was not set.
 
-    ``reported`` is what the station told, ``found`` what the events ``first_seq`` to ``last_seq`` of the epoch come to
-    that are in the feed; ``missing`` is how many of them are not. ``not_counted`` are receipts of that day for which
-    another event stands: told again from an earlier epoch, or told twice. ``voided_since`` are those voided after the
-    close: they were in its totals, and are in no total of the ledger any more."""
+    ``reported`` are the station's totals, ``found`` the totals of the events ``first_seq`` to ``last_seq`` of the epoch
+    that are in the feed; ``missing`` counts those that are not. ``not_counted`` are receipts of that day for which
+    another event counts: sent again from an earlier epoch, or sent twice. ``voided_since`` are those voided after the
+    close: they were in its totals, and are no longer in any total of the ledger.
+    """
 
     region: str
     station: str

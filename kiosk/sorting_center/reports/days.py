@@ -19,7 +19,7 @@ MAX_DAYS: Final = 400  # Of one question: a year and a month
 
 @dataclass(frozen=True, slots=True)
 class ReportScope:
-    """Which part is asked for; None is all. Where two counties meet a station is named with its region."""
+    """The part that a report covers; None is all. Where two counties share a ledger a station has its region."""
 
     region: str | None = None
     station: str | None = None

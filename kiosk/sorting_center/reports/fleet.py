@@ -34,7 +34,7 @@ _decode_doctor_row: Final = msgspec.json.Decoder(DatedDoctorRow).decode
 class GapFacts:
     """Of all epochs of a station: ``missing`` events below the highest numbers seen, the oldest gap since ``since``.
 
-    ``lost`` of them are of an epoch that ended: what the station still had is told again in a later one.
+    ``lost`` of them are of an epoch that ended: what the station still had is sent again in a later one.
     """
 
     missing: int
@@ -58,12 +58,12 @@ class NewestEvent:
 
 @dataclass(frozen=True, slots=True)
 class FleetRow:
-    """One station. None is "it never said". ``complains`` is what its newest status says, "" for nothing.
+    """One station. None: it never reported it. ``complains`` is the complaint of its newest status, "" for none.
 
     ``alarms`` and ``quarantined`` are numbers by kind (``fork``, ``twin``, ``broken_chain``, ``receipt_twice``,
     ``second_region``, ``too_many_epochs``) and by reason (``fork``, ``bad_data``, ``bad_signature``, ...). ``today`` is
-    of the day that was asked for. ``doctor`` is the worst state of its doctor's rows, ``ok``, ``warn`` or ``fail``; ""
-    without any. ``broken`` is the first row that says ``fail``.
+    of the requested day. ``doctor`` is the worst state of its doctor's rows, ``ok``, ``warn`` or ``fail``; "" without
+    any. ``broken`` is the first row with ``fail``.
     """
 
     region: str

@@ -1,4 +1,4 @@
-"""Figures that obey every rule and still cannot be, for a person to look at: of scales, of clocks, of prices."""
+"""Figures that obey every rule and still cannot be true, for an operator to check: of scales, of clocks, of prices."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ PRICE_KIND: Final = "impossible_price"
 # A price more than so many times the usual one, or less than that part of it. Grades of one product differ by two or
 # three times; a decimal point in the wrong place is ten times.
 MAX_PRICE_RATIO: Final = 5
-# So many other stations must have taken in the same product on the same day. The first of a day has nothing to be
-# compared with, and of two nobody can say which is wrong; the middle one of three stays usual when one of them is
-# wrong.
+# So many other stations must have bought the same product on the same day. The first of a day has nothing to be
+# compared with, and of two neither can be called wrong; the median of three stays usual when one of them is wrong.
 MIN_OTHER_STATIONS: Final = 3
 MAX_AGE_DAYS: Final = 31  # What a station sends later than this is not compared any more
 MAX_ROWS: Final = 20_000

@@ -36,7 +36,7 @@ MAX_EVENTS: Final = 200  # About one thing, the newest: a receipt has a handful
 class ChainLink(StrEnum):
     LINKED = "linked"  # `prevhash` of the later one is the hash of the earlier one
     BROKEN = "broken"  # It is not
-    BEGINNING = "beginning"  # There is none before the first event of an epoch
+    BEGINNING = "beginning"  # Before the first event of an epoch there is none
     NOT_HERE = "not_here"  # The neighbour has not come, or not yet
     ARCHIVED = "archived"  # It cannot be compared: one of the two is in an archive
 

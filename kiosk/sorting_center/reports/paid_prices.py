@@ -22,7 +22,7 @@ _COLUMNS: Final = (_c.region, _c.station, _c.product, _c.mode, _c.price_fen, _c.
 
 @dataclass(frozen=True, slots=True)
 class PaidPrice:
-    """Fen of a kilogram; ``at``: the corrected time of the receipt, or when it came where nobody knows that."""
+    """Fen per kilogram; ``at``: the corrected time of the receipt, or its arrival where that is unknown."""
 
     region: str
     station: str

@@ -23,8 +23,8 @@ _ON_SHELF: Final = tuple(
 
 @dataclass(frozen=True, slots=True)
 class ReportedParcel:
-    """``digest`` and ``carrier`` are None until its arrival was told, ``state`` until any step of it was. ``shelf`` is
-    the slot it lies on, None when it lies on none.
+    """One parcel. ``digest`` and ``carrier`` are None until its arrival was reported, ``state`` until any step was.
+    ``shelf`` is its slot, None without one.
     """
 
     region: str

@@ -38,9 +38,9 @@ _SUMMED: Final = ("gross_g", "tare_g", "net_g", "amount_fen")
 class ReceiptRow:
     """One receipt that the ledger counts, or did until its void.
 
-    ``at`` is the corrected time, None where nobody can know it: then ``day`` is that of the arrival. ``written_at`` is
-    what the event says, ``clock`` how far that can be believed (``synced``, ``restored``, ``unset``). ``member`` is
-    None for a non-member. ``bags`` is 0 of an intake whose event was in an archive when it was read.
+    ``at`` is the corrected time, None where it cannot be known: then ``day`` is that of the arrival. ``written_at`` is
+    the time in the event, ``clock`` how far that can be trusted (``synced``, ``restored``, ``unset``). ``member`` is
+    None for a non-member. ``bags`` is 0 for an intake whose event was in an archive when it was read.
     """
 
     region: str
@@ -98,8 +98,9 @@ class ReceiptDetails:
     price, certificate and the scale of the intake; None where ``row`` is, and when its event is in an archive. ``void``
     is the row of its void; the reason is one of `kiosk.domain.void.VoidReason`.
     ``replaces`` are receipts that were voided in favour of this one. ``repeat_confirmations`` are further events that
-    confirm it: told again in a later epoch, or receipts told twice. ``events`` are all of them, in the order of the
-    feed."""
+    confirm it: sent again in a later epoch, or receipts sent twice. ``events`` are all of them, in the order of the
+    feed.
+    """
 
     region: str
     station: str

@@ -60,12 +60,12 @@ class HitKind(StrEnum):
     LOT = "lot"
     BAG = "bag"
     MEMBER = "member"
-    WAYBILL = "waybill"  # A parcel whose waybill has the same digest: nearly surely the one that was asked for
+    WAYBILL = "waybill"  # A parcel whose waybill has the same digest: almost certainly the one searched for
     PARCEL = "parcel"
     DAY = "day"
     PRODUCT = "product"
     STATION = "station"
-    SHELF = "shelf"  # A parcel that lies on this slot
+    SHELF = "shelf"  # A parcel in this slot
     TOTE = "tote"
     SEAL = "seal"
     MANIFEST = "manifest"  # Of these only the number is known, and so the station that gave it
@@ -75,9 +75,9 @@ class HitKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """``key`` is the number or code of a receipt, a lot or a bag (their codes), a member, a parcel (also of a
-    waybill or a slot), a product or a station, or a day as YYYY-MM-DD. ``region`` and ``station`` are "" where it has
-    none; ``name`` is what people call it, where it has no text of its own here.
+    """One result. ``key`` is the number or code of a receipt, a lot or a bag (their codes), a member, a parcel (also
+    found by a waybill or a slot), a product or a station, or a day as YYYY-MM-DD. ``region`` and ``station`` are ""
+    where it has none; ``name`` is its usual name, where the page has no text of its own for it.
     """
 
     kind: HitKind
@@ -112,7 +112,7 @@ class GoodsNames:
 
 
 class Search:
-    """Never raises for what is asked; a LedgerError when one of the databases cannot be read."""
+    """Search all reports. No query text raises an error; a LedgerError when one of the databases cannot be read."""
 
     def __init__(self, tables: ReportTables, ledger: Ledger, parcels: ParcelReports, names: GoodsNames) -> None:
         self._tables, self._ledger, self._parcels, self._names = tables, ledger, parcels, names

@@ -1,4 +1,4 @@
-"""One station: its epochs, its scale, what it said of itself; its history is in `days`, its row in `fleet`."""
+"""One station: its epochs, its scale, its own reports; its history is in `days`, its row in `fleet`."""
 
 from __future__ import annotations
 
@@ -46,8 +46,9 @@ class ScaleCheckRow:
 
 @dataclass(frozen=True, slots=True)
 class ScaleFacts:
-    """What the station told of its scale; None is "never". ``standing`` is what its newest receipt said: for trade or
-    not, checked, verified, and the event counters then. The date of the verification is known to people, not told.
+    """The station's reports about its scale; None: never reported. ``standing`` is from its newest receipt: for trade
+    or not, checked, verified, and the event counters then. The date of the verification is known to people and never
+    sent.
     """
 
     profile: ScaleChanged | None

@@ -31,8 +31,8 @@ _PROPERTIES: Final = (
 class AmqpConsumer(IngestInbox):
     """An inbox that is filled by its connection.
 
-    What is told to stations goes out over a connection of its own: RabbitMQ stops reading from one that publishes
-    while it is short of memory, and acknowledgements are what makes room.
+    Messages to stations use a connection of their own: RabbitMQ stops reading from one that publishes while it is short
+    of memory, and acknowledgements are what frees memory.
     """
 
     def __init__(self, address: BrokerAddress, name: str, health: CenterHealth, regions: Sequence[str] = ()) -> None:

@@ -38,7 +38,8 @@ _CONNECT_TIMEOUT_S: Final = 3.0
 _STACK_TIMEOUT_S: Final = 10.0  # TCP, TLS and AMQP together: a broker that has just started takes its time
 # The first pause and the longest, each cut at random: many workers of one broker do not come back together.
 RECONNECT_S: Final = (2.0, 30.0)
-# RabbitMQ 4.0 may never answer what is asked of a quorum queue that is just being recovered; the next channel is.
+# RabbitMQ 4.0 may never answer a request about a quorum queue that is just being recovered; the next channel is
+# answered.
 RESPONSE_TIMEOUT_S: Final = 5.0
 _CLOSE_TIMEOUT_S: Final = 0.5
 _REFUSALS: Final = (
@@ -57,7 +58,7 @@ class AmqpCallbacks:
 
     set_fault: Callable[[str], bool]  # Takes what is wrong with the broker ("" = nothing); true when it is news
     on_open: Callable[[Channel], None]  # A new channel is open
-    on_closed: Callable[[], None] = lambda: None  # The channel is gone
+    on_closed: Callable[[], None] = lambda: None  # The channel was closed
 
 
 class _AmqpConnection(SelectConnection):  # type: ignore[misc] # the library tells no types
@@ -67,7 +68,7 @@ class _AmqpConnection(SelectConnection):  # type: ignore[misc] # the library tel
 
 
 class AmqpLink:
-    """Connects, reconnects with growing random pauses, and says so once per change."""
+    """Connects, reconnects with growing random pauses, and logs each change once."""
 
     def __init__(self, address: BrokerAddress, name: str, callbacks: AmqpCallbacks) -> None:
         self._address, self._callbacks = address, callbacks
@@ -80,7 +81,7 @@ class AmqpLink:
         self.is_blocked = False  # The broker takes nothing from publishers: it is short of memory or disk
         self._is_working = False
         self._worker = Worker(f"amqp {name}", self._run_connection)
-        # It writes whole traces of what is told here in one line.
+        # The library logs whole traces of what is logged here in one line.
         logging.getLogger("pika").setLevel(logging.CRITICAL)
 
     def start(self) -> None:

@@ -36,7 +36,7 @@ class _PublishWindow:
 
 
 class AmqpFeedPublisher:
-    """Publishes windows of messages with confirms. A connection of its own: RabbitMQ may stop reading from it."""
+    """Publishes windows of messages with confirms, over a connection of its own: RabbitMQ may stop reading from it."""
 
     def __init__(self, address: BrokerAddress, name: str, health: CenterHealth, generation: str) -> None:
         # Over MQTT a header comes out as a user property.

@@ -1,7 +1,7 @@
-"""The queues between stations and workers, and how they are made: durable, on a majority of nodes, losing nothing.
+"""The queues between stations and workers, and how they are declared: durable, on a majority of nodes, losing nothing.
 
-A queue is there before stations connect, from the shipped definitions or from a worker's first start; what is published
-before is confirmed by RabbitMQ and gone.
+A queue exists before stations connect, from the shipped definitions or from a worker's first start; RabbitMQ confirms
+and drops what is published before.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ TOPICS: Final = "amq.topic"  # The exchange of RabbitMQ's MQTT, where a slash is
 # The exchange and the queue of what was delivered too often: its workers died each time, or could not store it.
 DEAD: Final = "intake.dead"
 ALL: Final = "intake.all"
-# RabbitMQ's default, said so that no policy of another version changes it: what is above goes to `DEAD`.
+# RabbitMQ's default, set so that no policy of another version changes it: messages above it go to `DEAD`.
 DELIVERY_LIMIT: Final = 20
 
 _QUORUM: Final[Mapping[str, object]] = {"x-queue-type": "quorum"}

@@ -30,7 +30,7 @@ class TrialClient:
     def __init__(self, address: BrokerAddress, client_id: str, session_s: int = 0) -> None:
         """Ask the broker to keep the session for ``session_s``; with 0 an old one is discarded, too."""
         self.received: list[tuple[str, int]] = []  # Topic and size of each message
-        self.granted: Properties | None = None  # What the broker said of itself as it let the client in
+        self.granted: Properties | None = None  # What the broker reported of itself when it accepted the client
         self._address, self._session_s = address, session_s
         self._codes: dict[int, ReasonCode] = {}
         self._connected: ReasonCode | None = None

@@ -1,4 +1,4 @@
-"""What a look at a broker found."""
+"""Findings of a broker's check."""
 
 from __future__ import annotations
 

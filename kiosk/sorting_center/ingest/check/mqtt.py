@@ -13,7 +13,7 @@ from kiosk.sorting_center.ingest.check.finding import BrokerFinding, BrokerUnusa
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 
 REGION: Final = "broker-check"  # No station's; nor is what is published there anything that a sorting center listens to
-OFFLINE_MESSAGES: Final = 1500  # Half as many again as brokers keep that were never told how many
+OFFLINE_MESSAGES: Final = 1500  # 1.5 times as many as brokers keep by default
 _FULL_BATCH: Final = 1024 * 1024
 _SESSION_S: Final = 30 * 24 * 3600
 _DAY_S: Final = 24 * 3600

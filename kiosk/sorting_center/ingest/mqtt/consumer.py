@@ -26,8 +26,8 @@ _ALL_REGIONS: Final = ("+",)
 class MqttConsumer(IngestInbox):
     """An inbox that is filled by its connection.
 
-    QoS 1 always finds room there: the broker holds the rest back, and one that does not is hung up on. QoS 0 beyond
-    the room is dropped and counted; it carries nothing that is not said again.
+    QoS 1 always finds room there: the broker holds the rest back, and one that does not is disconnected. QoS 0 beyond
+    the room is dropped and counted; it carries nothing that is not sent again.
     """
 
     def __init__(self, address: BrokerAddress, name: str, health: CenterHealth, regions: Sequence[str] = ()) -> None:

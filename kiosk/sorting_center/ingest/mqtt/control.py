@@ -23,7 +23,9 @@ class NoControlAnswer(Exception):
 
 
 class MqttControl:
-    """A connection of its own, used by one thread. One that failed is given up: no late answer is taken for another."""
+    """A connection of its own, used by one thread. A failed one is closed: no late answer is matched to another
+    request.
+    """
 
     def __init__(self, address: BrokerAddress, client_id: str, topic: str, timeout_s: float) -> None:
         """Send questions to ``topic``; the answers are at ``topic/response``."""

@@ -1,7 +1,7 @@
-"""One MQTT 5 connection that is kept up for as long as the program runs.
+"""One MQTT 5 connection that is kept open as long as the program runs.
 
-The loop is our own: with that of the library each message and each acknowledgement is a turn of its own, and costs
-half as much again. The client is touched by the network thread alone; others hand it their calls.
+The loop is our own: with the library's loop each message and each acknowledgement is a turn of its own, and costs half
+as much again. Only the network thread touches the client; other threads pass it their calls.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def log_in(client: mqtt.Client, address: BrokerAddress) -> None:
 
 
 class MqttLink:
-    """Connects, reconnects with growing random pauses, and says so once per change."""
+    """Connects, reconnects with growing random pauses, and logs each change once."""
 
     def __init__(self, address: BrokerAddress, session: MqttSession, callbacks: MqttCallbacks) -> None:
         self._address, self._callbacks = address, callbacks

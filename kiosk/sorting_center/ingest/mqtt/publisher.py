@@ -22,7 +22,7 @@ _RECEIVE_MAXIMUM: Final = 10  # Nothing is subscribed to over this connection
 
 
 class MqttFeedPublisher:
-    """Publishes windows of messages at QoS 1. A session of its own, so that it never waits behind what comes in."""
+    """Publishes windows of messages at QoS 1. A session of its own, so that it never waits behind incoming messages."""
 
     def __init__(self, address: BrokerAddress, client_id: str, health: CenterHealth, generation: str) -> None:
         # Beside the event, not in it: who checks hashes takes `feedseq` out and knows of nothing else to take out.

@@ -23,7 +23,7 @@ DEFAULT_VHOST: Final = "/"
 
 
 class BrokerAddressError(ValueError):
-    """The URL is none this version connects to; the text says what to give."""
+    """The URL is not one that this version connects to; the text names a valid form."""
 
 
 @dataclass(frozen=True, slots=True)

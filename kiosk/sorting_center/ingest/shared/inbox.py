@@ -20,21 +20,21 @@ _SMALL_WINDOW: Final = 16  # A broker that has never sent more than that ahead m
 
 MAX_STATION_BYTES: Final = 32 * 1024 * 1024  # Thirty full batches of one station; a relay has four under way
 PERIOD_S: Final = 0.5
-# A flood: so many in periods without a pause, in each the most of what came, until the broker has more than it may
-# send. What a person sends for a test is less.
+# A flood: so many in consecutive periods, in each more than half of what arrived, until the broker has more than it may
+# send. An operator's test sends less.
 FLOOD_MESSAGES: Final = 1500
-FLOOD_SHARE: Final = 50  # Messages of it that wait while it floods: its turns go on
-RECENT_S: Final = 60.0  # A station that was heard this recently may be waiting behind a flood
+FLOOD_SHARE: Final = 50  # Messages of it that wait while it floods: it still gets its turns
+RECENT_S: Final = 60.0  # A station seen this recently may be waiting behind a flood
 _MAX_REMEMBERED_STATIONS: Final = 10_000
 
 
 class PutResult(Enum):
-    """What became of a message that came."""
+    """What happened to an arrived message."""
 
     ENQUEUED = "kept"
-    DROPPED = "dropped"  # Without acknowledgement, beyond its room, or over a connection that is over: it is said again
-    # Above its station's share: acknowledged to the broker and not taken in. The station has it still, hears no
-    # acknowledgement of the ledger's for it, and sends it again.
+    DROPPED = "dropped"  # Without acknowledgement, beyond its room, or over a closed connection: it is sent again
+    # Above its station's share: acknowledged to the broker and not stored. The station still has it, receives no
+    # acknowledgement of the ledger for it, and sends it again.
     SHED = "shed"
     NO_ROOM = "no room"  # The broker has sent more than it may: the connection must go, so that it delivers again
 

@@ -1,12 +1,12 @@
-"""The rules of taking a delivery's events in, inside one transaction of the caller.
+"""The rules for accepting a delivery's events, inside one transaction of the caller.
 
-The ledger holds one unbroken chain per stream (region, station, epoch). An event is stored as soon as it comes; it is
-*released* (counted in ``upto``, given its place in the feed) when everything before it is there and its ``prevhash``
-is the hash of the event before it. Whatever contradicts the chain goes to quarantine, and only the chain judges: an
+The ledger holds one unbroken chain per stream (region, station, epoch). An event is stored as soon as it arrives; it is
+*released* (counted in ``upto``, given its place in the feed) when all events before it are stored and its ``prevhash``
+is the hash of the event before it. Whatever contradicts the chain goes to quarantine, and only the chain decides: an
 event above a gap may belong to a clone, so nothing downstream sees it before the gap is filled.
 
-What every commit needs is read and written with one statement for all its streams; what is rare (a gap filled, an
-event kept apart) has statements of its own.
+What every commit needs is read and written with one statement for all its streams; rare cases (a filled gap, an event
+set apart) have statements of their own.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ from kiosk.sorting_center.shared.alarm_texts import format_detail
 # from `upto` on, and then takes the event like any other.
 MAX_AHEAD: Final = 50_000
 
-# Of one station: each epoch takes a receipt letter of its own, and no station goes on after the last.
+# Of one station: each epoch uses a receipt letter of its own, and no station continues after the last letter.
 MAX_EPOCHS: Final = len(SERIES_LETTERS)
 
 MAX_HELD_EVENTS: Final = 2_000
@@ -98,7 +98,7 @@ class Acceptance:
         known: dict[streams.StreamKey, dict[int, str]] = {chain.key: {} for chain in chains}
         items = [(chain, item.seq) for chain in chains for item in chain.events if item.seq <= chain.highest_stored]
         self._add_hashes(event_table, ((*chain.key, seq) for chain, seq in items), known)
-        # What stands below ``upto`` and is not here any more.
+        # Events below ``upto`` that are no longer in the table.
         missing = ((*chain.key, seq) for chain, seq in items if seq <= chain.upto and seq not in known[chain.key])
         self._add_hashes(archived, missing, known)
         for chain in chains:
@@ -133,8 +133,8 @@ class Acceptance:
                 epochs[station, region] += 1
             within.append(key)
         if not self._is_single_writer:
-            # No other process has any of these streams in hand until this transaction ends. All processes take them in
-            # the same order, so that no two wait for each other.
+            # No other process works on these streams until this transaction ends. All processes lock them in the same
+            # order, so that no two wait for each other.
             at, ordered = self._received_at, sorted(within)
             new = [(*key, 0, ZERO_HASH, 0, None, at, at) for key in ordered if key not in known]
             insert_missing(self._connection, stream, new)
@@ -258,7 +258,7 @@ class Acceptance:
                 if self._held_events_left <= 0 or self._held_bytes_left <= 0:
                     chain.has_more = True
                     return
-                # Of an oversized event the body tells neither hash nor problem.
+                # The body of an oversized event gives neither hash nor problem.
                 stored_fields = {"sha256": row.sha256, "prevhash": row.prevhash, "problem": row.problem}
                 item = replace(parse_event(bytes(row.body)), **stored_fields)
                 after = item.seq

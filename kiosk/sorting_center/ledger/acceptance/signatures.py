@@ -1,9 +1,10 @@
-"""Whether the events that a commit releases are signed as their stations sign.
+"""Check that the events released by a commit are signed by their stations.
 
-They are judged in the order of their chains, so that each is measured by the keys that its station made before it. A
-signature proves more than the station's line does only where the key is known: a station without any is believed as it
-is. What is not signed, or with a key that is not believed any more, counts and is noted; what is signed wrongly is set
-apart. The arithmetic is begun before all else of a commit, and its verdict stands before the commit does.
+They are checked in the order of their chains, so that each is checked with the keys that its station made before it. A
+signature proves more than the station's connection does only where the key is known: events of a station without a
+known key are accepted as they are. An unsigned event, or one signed with a key that is no longer trusted, counts and is
+recorded; a wrongly signed one is set apart. The arithmetic starts before all other work of a commit, and its result is
+known before the commit ends.
 """
 
 from __future__ import annotations
@@ -54,10 +55,10 @@ StationKeys = dict[tuple[str, str], list[StationKeyRow]]  # By region and statio
 
 
 class ChecksAhead:
-    """Of one attempt at a commit: what will have to be checked, if the keys are still those that were seen before.
+    """The checks that one attempt at a commit will need, if the keys are still those seen before.
 
-    It is begun while messages are read and the ledger is asked for the keys that hold; only these decide. ``refuted``:
-    hashes of events whose signatures were found wrong by an earlier attempt.
+    They start while messages are read and before the ledger has returned the valid keys; only those decide.
+    ``refuted``: hashes of events whose signatures an earlier attempt found wrong.
     """
 
     def __init__(

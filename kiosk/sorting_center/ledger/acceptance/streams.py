@@ -1,4 +1,4 @@
-"""Questions about single streams, and one stream as a commit has it in hand."""
+"""Queries about single streams, and one stream as a commit works on it."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _held_numbers(connection: Connection, row: StreamReach) -> Iterator[int]:
 
 
 class Released(NamedTuple):
-    """An event whose place in the chain is sure; ``feedseq`` is None where it has, or has yet, no place in the feed."""
+    """An event whose place in the chain is certain; ``feedseq`` is None while it has no place in the feed."""
 
     event: ReceivedEvent
     feedseq: int | None

@@ -59,7 +59,7 @@ def archive(url: str, before: str, folder: Path, followed: Mapping[str, int] | N
         raise LedgerError(f"{before} has not begun yet: a month that is not over stays")
     with closing(open_for_writing(url)) as opened:
         try:
-            # Found from one to the next: events stand in no order of time.
+            # Found one after the other: events are not ordered by time.
             months = []
             with opened.reader.connect() as connection:
                 after = select(func.min(event.c.received_at))
@@ -145,7 +145,7 @@ def _write_events(connection: Connection, month: str, raw: BinaryIO) -> tuple[in
         select(event).where(_is_in_month(month)).order_by(event.c.station, event.c.epoch, event.c.seq, event.c.region)
     )
     encode = msgspec.json.Encoder().encode
-    # No name and no time of its own: the same events make the same file.
+    # Without name and time in the header, the same events make the same file.
     with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
         for row in connection.execution_options(yield_per=_CHUNK).execute(ordered):
             body = msgspec.Raw(bytes(row.body))

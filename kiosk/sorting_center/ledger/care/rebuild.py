@@ -34,7 +34,7 @@ _CHUNK: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class RebuildResult:
-    """How many there are now, and how many events were gone through."""
+    """The numbers of rows after a rebuild, and of the events that were read."""
 
     events: int
     intakes: int
@@ -76,7 +76,7 @@ def _rebuild(connection: Connection, opened: OpenedLedger, on_progress: Callable
         station_keys.register_released(connection, [row for row in rows if row.problem is None])
         done, after = done + len(projected), rows[-1].feedseq
         on_progress(done)
-    # A station whose row is missing was heard when its last event came; the others know more than events tell.
+    # A station whose row is missing was last seen when its last event arrived; other rows hold more than events report.
     known = exists().where(station_status.c.station == stream.c.station, station_status.c.region == stream.c.region)
     missing = (
         select(stream.c.station, stream.c.region, func.max(stream.c.last_received_at))

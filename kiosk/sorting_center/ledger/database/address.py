@@ -15,7 +15,7 @@ _FORMS = "give sqlite:///path or postgresql://user@host:port/name"
 
 @dataclass(frozen=True, slots=True)
 class LedgerAddress:
-    """``path`` is None for a database of PostgreSQL. As text it shows no password."""
+    """The address of a ledger. ``path`` is None for a PostgreSQL database. Its text shows no password."""
 
     url: URL
     path: Path | None

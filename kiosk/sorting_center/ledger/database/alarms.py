@@ -14,11 +14,11 @@ MAX_BODIES: Final = 1000
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 # Of one station. Which numbers an acknowledgement names does not hang on it: it has room for the newest 1,000.
 MAX_ROWS: Final = 10_000
-MAX_ALARMS: Final = 1000  # Of one kind and station: who reads the first thousand knows
+MAX_ALARMS: Final = 1000  # Of one kind and station: more rows add nothing for a reader
 
 
 class IncidentRecorder:
-    """What a person must look into, of the stations of one region, written through one connection."""
+    """Writes alarms and quarantine of the stations of one region, through one connection."""
 
     def __init__(self, connection: Connection, region: str, received_at: str) -> None:
         self._connection, self._region, self._received_at = connection, region, received_at

@@ -89,7 +89,7 @@ def _parse_timestamp(text: str | None) -> datetime | None:
 
 
 class _TimeLoader(Loader):
-    """A time as the ledger tells it."""
+    """Loads a time in the form that the ledger uses."""
 
     format = Format.BINARY
 

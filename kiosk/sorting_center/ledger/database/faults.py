@@ -1,4 +1,4 @@
-"""What a database says when it cannot, told so that a technician knows what to do."""
+"""Database errors as sentences from which a technician knows what to do."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from kiosk.sorting_center.ledger.shared.errors import (
     LedgerUnwritable,
 )
 
-# Of PostgreSQL: a deadlock, a lost connection, a row another process was first to write. Nothing of the transaction is
-# stored, and the same events go through the next time.
+# PostgreSQL: a deadlock, a lost connection, a row that another process wrote first. Nothing of the transaction is
+# stored, and the same events succeed at the next try.
 _RETRYABLE: Final = (OperationalError, IntegrityError, InterfaceError, InternalError)
 
 

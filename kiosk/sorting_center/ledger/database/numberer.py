@@ -1,8 +1,8 @@
-"""Places in the feed where many processes write: one of them, at a time, gives them to what was released.
+"""Places in the feed where many processes write: one of them at a time numbers what was released.
 
 Commits write released ranges into ``unnumbered``; the order of its rows is the order of the feed, and the projections
-follow it. Of one stream the ranges stand in the order of its chain, because a commit holds the stream's row; but an
-event that was taken in again stands behind those that came after it.
+follow it. The ranges of one stream are in the order of its chain, because a commit holds the stream's row; but an event
+accepted from quarantine comes after those that arrived later.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ NUMBERER_LOCK: Final = 0x53_4B_01
 
 
 class Numberer:
-    """The role is a lock of the database on this connection: it ends with the connection, however the process ends.
+    """The process that numbers. Its role is a database lock on this connection: it ends with the connection, however
+    the process ends.
 
-    All numbering goes over the same connection: who has lost the role cannot number any more.
+    All numbering uses the same connection: a process that has lost the role can no longer number.
     """
 
     def __init__(self, engine: Engine) -> None:

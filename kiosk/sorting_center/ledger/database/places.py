@@ -131,7 +131,7 @@ def _placed_events(dialect: str, columns: Columns, types: frozenset[str] | None)
     if dialect == "postgresql":
         one, other = numbered.c, numbered.alias()
         place: ColumnElement[int] = one.last_feedseq - one.last + c.seq
-        # The time tells which partitions need not be looked through.
+        # The time excludes partitions that need not be searched.
         in_range = same_stream(table, one) & (c.seq >= one.first) & (c.seq <= one.last) & (c.received_at >= one.since)
         ends = select(func.min(other.c.last_feedseq)).where(other.c.last_feedseq >= upto).scalar_subquery()
         found = select(place.label("feedseq")).join_from(numbered, table, in_range)

@@ -20,14 +20,14 @@ from kiosk.sorting_center.ledger.database.schema import EVENT_ON_POSTGRESQL, eve
 log = logging.getLogger(__name__)
 
 SCHEMA_LOCK: Final = 0x53_4B_02
-# Of the database, shared by every connection that writes: one that a restarted server has ended takes it again when it
-# is made anew. (0x53_4B: SK. An advisory lock is a number that only we give a meaning.)
+# One lock of the database, shared by all connections that write: a connection that a server's restart has ended takes
+# it again when it reconnects. (0x53_4B: SK. The number of an advisory lock has only the meaning we give it.)
 IN_USE_LOCK: Final = 0x53_4B_04
 _PARTITION_LOCK: Final = 0x53_4B_03
 STATION_LOCK: Final = 0x53_4B_05  # With a second number, of the station
 
 _PARTITION_RETRY_S: Final = 60.0
-_EARLIEST: Final = "2020-01"  # Before this no station existed: a clock that says so is wrong
+_EARLIEST: Final = "2020-01"  # No station existed before this: a clock with an earlier time is wrong
 
 _CONNECT: Final = {
     "connect_timeout": 5,

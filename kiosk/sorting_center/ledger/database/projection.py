@@ -108,7 +108,7 @@ def _decode(item: ReleasedEvent) -> tuple[_IntakeRow, IntakeConfirmed]:
 def _is_new(connection: Connection, row: _IntakeRow, same_receipt: Sequence[_IntakeRow]) -> bool:
     """Return False for an event received before, in any region; raise an alarm if it contradicts the first."""
     for one in same_receipt:
-        # An epoch is random: the same event in two regions was heard twice, and counts where it was heard first.
+        # An epoch is random: the same event in two regions was received twice, and counts where it was received first.
         is_same_event = (one.epoch, one.seq, one.data_sha256) == (row.epoch, row.seq, row.data_sha256)
         if one.region != row.region and is_same_event:
             return False

@@ -1,10 +1,10 @@
 """The tables of the ledger: portable types only, so that the same statements run on PostgreSQL.
 
-Versions are counted in ``meta``, from 1: a ledger is created whole, and Alembic takes one of an older version on (see
+Versions are counted in ``meta``, from 1: a ledger is created whole, and Alembic upgrades one of an older version (see
 `migrations`).
 
-A station's number is unique within its region, so the region is in every key; it stands last in them, because the
-number alone finds nearly everything.
+A station's number is unique within its region, so the region is in every key; it comes last in them, because the number
+alone finds nearly everything.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def counted() -> Column[int]:
     return Column("id", Counting, primary_key=True, autoincrement=True)
 
 
-# `schema_version`, `ledger_id`, `generation`, and `announced`: the generation every station was told.
+# `schema_version`, `ledger_id`, `generation`, and `announced`: the generation that was sent to all stations.
 meta = _table("meta", *key("name"), *required(Code, "value"))
 
 
@@ -175,8 +175,8 @@ intake = _table(
     Index("intake_received_at", "received_at"),
 )
 
-# The bags of each row of `intake`; `code` is null for those whose event tells none. A bag is found by its code, which
-# holds its receipt and its number.
+# The bags of each row of `intake`; `code` is null for those whose event has none. A bag is found by its code, which
+# contains its receipt and its number.
 bag = _table(
     "bag",
     *key("station", "receipt"),
@@ -223,7 +223,7 @@ numbered = _table(
     Index("numbered_stream", "station", "epoch", "region", "last", unique=True),
 )
 
-# What is left of an event whose body is in an archive: enough to tell a duplicate from a fork.
+# Kept of an event whose body is in an archive: enough to distinguish a duplicate from a fork.
 archived = _table(
     "archived",
     *key("station", "epoch"),
@@ -260,7 +260,7 @@ log_checkpoint = _table(
     "log_checkpoint", *key("origin", "day"), *required(BigInteger, "size"), *required(Code, "root", "note")
 )
 
-# What stations say they keep of the log; `feedseq` of the event that said it last.
+# What stations report to keep of the log; `feedseq` of the newest event that reported it.
 log_witness = _table(
     "log_witness",
     *key("origin", "station"),
@@ -272,9 +272,9 @@ log_witness = _table(
 # Alembic's own; made here, so that a new ledger does not need it.
 alembic_version = _table("alembic_version", *key("version_num", kind=String(32)))
 
-# Only in PostgreSQL: what `event` is a view of. A partition for each month (see `database.postgres`), and one for a
-# clock gone mad. The key must hold the column it is parted by, so it cannot keep a second copy out: the row of
-# `stream`, locked, does.
+# Only in PostgreSQL: the table behind the view `event`. One partition for each month (see `database.postgres`), and one
+# for events of impossible clocks. The key must contain the partition column, so it cannot refuse a second copy: the
+# locked row of `stream` does.
 event_by_month = Table("event_by_month", MetaData(), *_received())
 
 EVENT_VIEW: Final = """CREATE VIEW event AS

@@ -23,8 +23,8 @@ from kiosk.sorting_center.ledger.shared.errors import LedgerInUse, LedgerUnwrita
 log = logging.getLogger(__name__)
 
 _BUSY_TIMEOUT_S: Final = 5.0
-# FULL: with NORMAL an event that was acknowledged can be gone after a power cut, and the station deletes its copy. 16
-# MiB of log: the same pages of the indexes change in commit after commit.
+# FULL: with NORMAL an acknowledged event can be lost in a power cut, and the station deletes its copy. 16 MiB of log:
+# the same pages of the indexes change in commit after commit.
 _WRITER_PRAGMAS: Final = (
     "journal_mode=WAL",
     "synchronous=FULL",
@@ -33,7 +33,7 @@ _WRITER_PRAGMAS: Final = (
     "secure_delete=ON",  # As Debian builds SQLite: of what is deleted no byte stays
 )
 _LEDGER_CACHE_KIB: Final = 24 * 1024  # For the same reason, and a process of the center stays below 120 MB
-# Said instead of SQLite's own message: that quotes the damaged schema, and Python reads it as strict UTF-8.
+# Replaces SQLite's own message: that quotes the damaged schema, and Python reads it as strict UTF-8.
 _UNREADABLE: Final = "malformed database schema"
 
 # A file up to here is checked in less than a second, before the ledger is opened; of a million events it takes 50.
@@ -131,7 +131,7 @@ class FileCheck:
     def stop(self) -> None:
         self._is_stopping = True
         while self._thread.is_alive():
-            self._connection.interrupt()  # again and again: one that comes before the check has begun is forgotten
+            self._connection.interrupt()  # repeated: an interrupt before the check has started is forgotten
             self._thread.join(0.05)
         self._connection.close()
 

@@ -1,4 +1,4 @@
-"""Times as the ledger tells them: RFC 3339 in UTC with milliseconds, so that the order of texts is that of times."""
+"""Times as the ledger stores them: RFC 3339 in UTC with milliseconds, so that texts sort as times do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be wrong with a ledger, said so that a technician knows what to do."""
+"""What can be wrong with a ledger, as sentences from which a technician knows what to do."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ class LedgerError(Exception):
 
 
 class LedgerAddressError(LedgerError):
-    """The URL is none this version opens."""
+    """The URL is not one that this version opens."""
 
 
 class LedgerMissing(LedgerError):

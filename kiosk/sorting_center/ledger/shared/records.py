@@ -17,7 +17,7 @@ BROKEN_CHAIN: Final = "broken_chain"  # `prevhash` is not the hash of the event 
 FAR_AHEAD: Final = "far_ahead"
 # One receipt number confirmed by two events that are not the same intake re-issued.
 RECEIPT_TWICE: Final = "receipt_twice"
-# A station's number is heard in another region as well: two stations of two counties, or one that was moved.
+# A station's number is used in another region as well: two stations of two counties, or one that was moved.
 SECOND_REGION: Final = "second_region"
 TOO_MANY_EPOCHS: Final = "too_many_epochs"  # More epochs of one station than there are receipt letters
 TOO_MANY_REGIONS: Final = "too_many_regions"  # One number in more regions than a province has counties
@@ -40,9 +40,9 @@ class RejectedMessage:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A station was heard; ``status`` or ``hello`` is what it said of itself, if that was it.
+    """A message of a station arrived; ``status`` or ``hello`` is its content, if it was one of these.
 
-    ``live`` is false for a status the broker had kept: it says nothing about when the station was last there.
+    ``live`` is false for a status retained by the broker: it does not prove when the station was last connected.
     """
 
     region: str
@@ -53,8 +53,8 @@ class Sighting:
 
 
 class DatedDoctorRow(DoctorRow, frozen=True, omit_defaults=True):
-    """A row of a station's doctor. ``since``: when this center was first told of it in this state, RFC 3339 in UTC; ""
-    of one that is well, and of one that was last told to software that kept no such time.
+    """A row of a station's doctor. ``since``: when this state was first reported to this center, RFC 3339 in UTC; ""
+    for a row that is ok, and for one last stored by software that kept no such time.
     """
 
     since: str = ""
@@ -81,9 +81,9 @@ class StreamState:
     quarantined: tuple[int, ...] = ()
     generation: str = ""  # Of the ledger
     at: int = 0
-    hash_at: str = ""  # Of event `at`, for a station that asked for it
+    hash_at: str = ""  # Of event `at`, for a station that requested it
     has_more: bool = False  # Held events can be released without any new one: see `Ledger.release_held`
-    held_back: bool = False  # Nothing of what came was taken in: its station is above its share
+    held_back: bool = False  # Nothing of the delivery was accepted: its station is above its share
 
     @property
     def ack(self) -> Ack:
@@ -93,7 +93,7 @@ class StreamState:
 
 @dataclass(frozen=True, slots=True)
 class EventKey:
-    """One event and no other: a number may be there with several hashes, of which one stands among the events."""
+    """One event: a number may have several hashes, of which one is in the chain."""
 
     region: str
     station: str
@@ -123,12 +123,12 @@ class FeedEntry:
 
 @dataclass(frozen=True, slots=True)
 class CountedEvent:
-    """The event that stands for a receipt in the totals, and whether that receipt is void now."""
+    """The event that counts for a receipt in the totals, and whether that receipt is void now."""
 
     epoch: str
     seq: int
     voided: bool
-    # Of those in which this receipt of this station's number counts, the one whose event stands first.
+    # Of the regions in which this receipt of this station's number counts, the one whose event comes first.
     first_region: str
 
 
@@ -136,8 +136,8 @@ class CountedEvent:
 class StoredEvent:
     """One row of the ledger, for export.
 
-    ``standing`` is what stands for the receipt a believed intake or void is about, None where nothing does, as above a
-    gap; ``replacement`` the same of the receipt a void names as the one to take its place. ``elsewhere``: the receipt
+    ``standing`` is the event that counts for the receipt of an accepted intake or void, None where none does, as above
+    a gap; ``replacement`` the same for the receipt that a void names as its replacement. ``elsewhere``: the receipt
     counts in another region, and not in this one. ``voided``: it is void, or will be when a gap is filled.
     """
 

@@ -418,7 +418,7 @@ def record_implausible(connection: Connection, events: Iterable[FeedEvent], coun
             heaviest_g = max((bag.gross_g for bag in one.data.bags), default=0)  # with its container
             if limits[station] < heaviest_g:
                 found.append(_impossible_row(MASS_KIND, one, heaviest_g, limits[station]))
-        # What is told again, in a later epoch, has the time when it happened.
+        # An event sent again in a later epoch has the time when it happened.
         begin = begins.get(epoch, MIN_TIME_MS) if one.reissued is None else MIN_TIME_MS
         if one.is_synced and (one.written_ms < MIN_TIME_MS or one.written_ms < begin - _MAX_CLOCK_STEP_MS):
             found.append(_impossible_row(CLOCK_KIND, one, one.written_ms, max(begin, MIN_TIME_MS)))

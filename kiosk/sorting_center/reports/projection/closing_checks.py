@@ -1,8 +1,7 @@
-"""Closes of days as they are followed: what a station said its day was, and what the events of that day come to.
+"""Closes of days, checked in feed order: the totals that a station reported, and those of the day's events.
 
-Every event of the day stands before its close in the feed, but for one that was set apart and is taken in again: then
-the close is compared once more. Days of one epoch cannot overlap: each event is gone through once, whatever ranges a
-station names.
+Every event of the day comes before its close in the feed, except one that was set apart and accepted later: then the
+close is compared once more. Days of one epoch cannot overlap: each event is read once, whatever ranges a station names.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ from kiosk.sorting_center.reports.shared.times import receipt_timing
 from kiosk.sorting_center.reports.tables.schema import closing
 from kiosk.sorting_center.shared.stored_events import decode_event
 
-MAX_EVENTS: Final = 20_000  # Of one closed day: a busy station tells some hundred
+MAX_EVENTS: Final = 20_000  # Of one closed day: a busy station sends some hundred
 # Receipts that are named; more are a clone or a restored backup, which have alarms of their own.
 MAX_NOT_COUNTED: Final = 100
 _NEW_DATABASE: Final = "new"
@@ -48,11 +47,11 @@ _NEW_DATABASE: Final = "new"
 class ClosingVerdict(StrEnum):
     SAME = "same"
     DIFFERENT = "different"
-    MISSING = "missing"  # Events of the day are not in the feed: set apart, or in an archive. Nothing more can be said.
-    # They differ, and the day began in an earlier epoch: what was told there is not in the range that was named.
+    MISSING = "missing"  # Events of the day are not in the feed: set apart, or in an archive. No comparison.
+    # They differ, and the day began in an earlier epoch: its events there are not in the range that was named.
     OTHER_EPOCH = "other_epoch"
     OVERLAPS = "overlaps"  # The day begins before an earlier one of the same epoch ends: nothing was compared
-    TOO_LONG = "too_long"  # The day is said to have more events than are gone through
+    TOO_LONG = "too_long"  # The reported range has more events than are read
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +73,11 @@ class ClosingTotals:
 
 TOTAL_FIELDS: Final = tuple(field.name for field in fields(ClosingTotals))
 
-CloseKey = tuple[str, str, str, int]  # Station, region, and epoch and number of the event that told it first
+CloseKey = tuple[str, str, str, int]  # Station, region, epoch and number of the first event that reported it
 
 
 class _ClosingSpan:
-    """A close, and the events it is about: those of the epoch it was first told in."""
+    """A close, and its events: those of the epoch in which it was first reported."""
 
     def __init__(self, event: FeedEvent, data: DayClosed) -> None:
         epoch, _, seq = (event.reissued or f"{event.epoch}-{event.seq}").partition("-")

@@ -23,9 +23,9 @@ _SERIAL: Final = re.compile(r"[TZM]-[0-9]{4}-[A-Z]-[0-9]{6}")
 
 @dataclass(frozen=True, slots=True)
 class FeedEvent:
-    """One event of the feed. ``boot`` stands for the boot id; ``monotonic_ms`` is None where it cannot be used.
+    """One event of the feed. ``boot`` replaces the boot id; ``monotonic_ms`` is None where it cannot be used.
 
-    ``data`` is None of a type that this software does not know.
+    ``data`` is None for a type that this software does not know.
     """
 
     feedseq: int
@@ -80,7 +80,7 @@ class FeedBatch:
     upto: int
     sha256: str
     events: Sequence[FeedEvent] = ()
-    counted: frozenset[int] = frozenset()  # The places of the events that stand for their receipts
+    counted: frozenset[int] = frozenset()  # The places of the events that count for their receipts
     # Those whose events are in an archive: what the ledger itself keeps of them, rows of `intake` and `intake_void`.
     bare_intakes: Sequence[Row[Any]] = ()
     bare_voids: Sequence[Row[Any]] = ()

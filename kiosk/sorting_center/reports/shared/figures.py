@@ -21,11 +21,11 @@ def part_of(mode: str, voided: bool) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Of receipts: all but ``voided`` and what begins with ``void`` of those that are not void.
+    """Of receipts: all but ``voided`` and the fields that begin with ``void`` are of those that are not void.
 
-    ``bought_fen`` is to be paid; ``consigned_fen`` is an estimate, for goods that are still their grower's: they have
-    no sum. ``late`` arrived more than 24 hours after their corrected time; of ``time_unknown`` nobody can know it, and
-    they stand on the day on which they arrived.
+    ``bought_fen`` is to be paid; ``consigned_fen`` is an estimate, for goods that still belong to their grower: they
+    have no sum. ``late`` arrived more than 24 hours after their corrected time; for ``time_unknown`` that time cannot
+    be known, and they count on the day of their arrival.
     """
 
     intakes: int = 0

@@ -1,6 +1,6 @@
-"""When a receipt was written, and on which day it stands.
+"""When a receipt was written, and on which day it counts.
 
-Of events whose clock was not set, a set clock of the same boot says it.
+For events whose clock was not set, a set clock of the same boot gives the time.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _DAY_MS: Final = 24 * 60 * 60 * 1000
 
-MAX_MS: Final = 2**53  # No boot lasts that long: an event that says so says nothing of its clock
+MAX_MS: Final = 2**53  # No boot lasts that long: such a value proves nothing about the clock
 
 # More than this between the corrected time and the arrival is late: a station that was offline for a night is not.
 LATE_AFTER_MS: Final = _DAY_MS
-# Nothing arrives before it has happened. A time that is further ahead of the arrival is a wrong clock, whatever it says
-# of itself, and is not known: such a receipt would stand on a day nobody looks at.
+# Nothing arrives before it has happened. A time that is further ahead of the arrival comes from a wrong clock, whatever
+# its quality field says, and is unknown: such a receipt would count on a day that no page shows.
 MAX_AHEAD_MS: Final = _DAY_MS
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiptTiming:
-    """Where a receipt stands. ``at_ms`` is None when its time is not known, and then it is not late either."""
+    """The time and day of a receipt. ``at_ms`` is None when its time is not known, and then it is not late either."""
 
     at_ms: int | None
     day: str

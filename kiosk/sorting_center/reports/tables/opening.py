@@ -25,7 +25,7 @@ from kiosk.sorting_center.reports.tables.schema import metadata
 from kiosk.sorting_center.reports.tables.stamps import ReportsStamp
 
 SCHEMA: Final = "reports"
-# Of whoever follows the ledger: with 64 MiB the process of the pages grew to 190 MB over a million events.
+# For processes that follow the ledger: with 64 MiB the process of the pages grew to 190 MB over a million events.
 _CACHE_KIB: Final = 8 * 1024
 _SCHEMA_LOCK: Final = 0x53_4B_05
 _FOLLOWER_LOCK: Final = 0x53_4B_06
@@ -33,7 +33,7 @@ _FOLLOWER_LOCK: Final = 0x53_4B_06
 
 # Both are a LedgerError, so that pages say one thing for reports and ledger.
 class ReportsUnusable(LedgerError):
-    """A statement failed: locked, disk full, damaged, connection lost. Nothing of it was done."""
+    """A statement failed: locked, disk full, damaged, connection lost. Nothing of it was stored."""
 
 
 class ReportsReplaced(LedgerError):

@@ -1,8 +1,8 @@
-"""The tables of the reports: made of the feed of the ledger alone, dropped and made again whenever they do not fit.
+"""The tables of the reports: made from the ledger's feed alone, dropped and made again whenever they do not fit.
 
-Of integers that are added up, the upper and the lower bits have a column each, and are put together where integers have
-no end: no number a station can tell makes a sum overflow. Times are milliseconds since 1970 in UTC, days are those of
-the zone the reports were made for.
+Integers that are added up have one column for their upper and one for their lower bits, and are joined in Python, whose
+integers have no limit: no number from a station makes a sum overflow. Times are milliseconds since 1970 in UTC, days
+are those of the zone the reports were made for.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class NameKind(StrEnum):
     ORIGIN = "origin"
 
 
-# One row for each receipt the ledger counts. `at_ms` is the corrected time, null where nobody can know it: then `day`
-# and `hour` are those of the arrival. `price_fen` is of a kilogram, 0 where it is not known.
+# One row for each receipt the ledger counts. `at_ms` is the corrected time, null where it cannot be known: then `day`
+# and `hour` are those of the arrival. `price_fen` is per kilogram, 0 where it is not known.
 receipt = _table(
     "receipt",
     *key("station", "receipt", "region"),
@@ -99,9 +99,9 @@ parcel = _table(
 # The newest event of each station in the feed, and its newest receipt that counts or did.
 newest = _table("newest", *key("station", "region"), *required(Code, "clock"), Column("receipt", Code))
 
-# Closes of days, each once, keyed by the event that told it first; `told_epoch` and `told_seq` are of the one in the
-# feed. `day` is when it was closed, or came where its clock was not set. `end_seq` is where the days of its epoch end
-# so far. `said`, `found` and `not_counted` are JSON, see `projection.closing_checks`.
+# Closes of days, each once, keyed by the first event that reported it; `told_epoch` and `told_seq` are of the one in
+# the feed. `day` is when it was closed, or arrived if its clock was not set. `end_seq` is where the days of its epoch
+# end so far. `said`, `found` and `not_counted` are JSON, see `projection.closing_checks`.
 closing = _table(
     "closing",
     *key("station", "region", "epoch"),
@@ -121,8 +121,8 @@ closing = _table(
 # Every product that was ever brought in.
 goods = _table("goods", *key("product"))
 
-# What goods, grades and origins are called: the newest word of each language that an offer told, null without any.
-# `kind` is one of `NameKind`; the code of a grade is that of its goods, a slash, and its own.
+# Names of goods, grades and origins: the newest one in each language from an offer, null without any. `kind` is one of
+# `NameKind`; the code of a grade is that of its goods, a slash, and its own.
 name = _table("name", *key("kind", "code"), Column("ug", Code), Column("zh", Code), Column("en", Code))
 
 

@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import psycopg
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from benchmarks.county import GIVE_UP_S, children, publish, taken, until
 from benchmarks.large_ledger import EVENTS, REGION, STATION_NAMES, Journal, epoch_of, postgres_ledger, sqlite_ledger
@@ -37,7 +37,7 @@ from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.shared.schema import listing_place
 from kiosk.sorting_center.desk.tokens import MAX_PER_MINUTE, Scope
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.ledger.database.schema import intake
+from kiosk.sorting_center.ledger.database.schema import intake, log_checkpoint
 from kiosk.sorting_center.log.checkpoints import receipt_proof
 from kiosk.sorting_center.log.worker import CountyLog
 from kiosk.sorting_center.reports.reports import Reports
@@ -240,6 +240,8 @@ def log_rows(name: str, url: str) -> Iterator[Row]:
         seconds = time.perf_counter() - began
         if appended:  # The center that ran before may have done it
             yield Row(f"{name}: appended to the county's log", appended / seconds, "/s")
+        with ledger.writing() as connection:  # A kept ledger may have one of today that covers fewer receipts
+            connection.execute(delete(log_checkpoint))
         log.make_checkpoints(key, now.date())
         with ledger.writing() as connection:
             if connection.dialect.name == "postgresql":  # Else it writes the whole log to the disk meanwhile

@@ -8,7 +8,8 @@ file's name, ``id`` and ``body``; an answer has the id of its request.
 
 Root trusts nothing in the station's folder: it opens the folder and the file by descriptor, follows no link, waits for
 no pipe, and reads only a small regular file of the folder's owner. A request is removed durably before it is carried
-out, so that a power cut cannot have it carried out twice.
+out, so that a power cut cannot have it carried out twice: it is lost then, unless its kind is repeatable (see `serve`).
+A malformed one is removed, logged and never answered; the caller gives up after `TIMEOUT_S`.
 """
 
 from __future__ import annotations

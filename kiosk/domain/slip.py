@@ -34,9 +34,12 @@ class Slip:
 
 
 class SlipVerdict(StrEnum):
-    """What a station, a telephone or the county finds; the first that holds, in this order, but for ``copy``."""
+    """The result of a check; the first that applies, in this order, except that a receipt with other figures than this
+    station's own record is `CHANGED` whatever its key. Checkers: `kiosk/station/slips.py`, ``slip.js`` (storefront),
+    and `kiosk/messaging/contract/paper_checks.py`, which lists all checks and names an unknown key ``unknown_key``.
+    """
 
-    UNREADABLE = "unreadable"  # No slip, or one of a later version
+    UNREADABLE = "unreadable"  # No slip or one of a later version, nothing scanned in time, or no database
     OTHER_COUNTY = "other_county"  # It names another region; its keys are not here
     KEY_UNKNOWN = "key_unknown"  # Its station has no key of that name here: the paper is not judged
     CHANGED = "changed"  # That key is known, and did not sign this; or this station recorded other figures

@@ -1,4 +1,4 @@
-"""The void: a counter-document, never a change."""
+"""The void of a receipt: a new record that names it, by a clerk and always a second one (the witness)."""
 
 from __future__ import annotations
 

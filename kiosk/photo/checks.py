@@ -1,4 +1,7 @@
-"""One question for each reason to take a shot again, with its limit."""
+"""The reasons to take a shot again (*retake*), each with its limit; `pipeline` puts them in order.
+
+A frozen camera and an unreadable picture are found before (`kiosk.devices.camera`, `pipeline`).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Final
 from kiosk.domain.verdict import Finding, Reason
 from kiosk.photo.color import Correction, Light
 from kiosk.photo.markers import DetectedMat
-from kiosk.photo.mat import MIN_CORNER_MARKERS
+from kiosk.photo.mat import CORNER_MARKERS, MIN_CORNER_MARKERS
 from kiosk.photo.measures import DetailLoss, Outline
 
 TILT_DEG: Final = 25.0
@@ -47,7 +50,7 @@ def check_mat(mat: DetectedMat | None, corner_markers: int, whole: bool) -> Find
     """Check that the mat is found; ``whole``: all of the interior is in the frame."""
     if mat is None:  # another mat, or markers that do not fit together, count for nothing
         return _finding(Reason.MAT, corner_markers if corner_markers < MIN_CORNER_MARKERS else 0, MIN_CORNER_MARKERS)
-    return None if whole else _finding(Reason.MAT, len(mat.markers), 4)
+    return None if whole else _finding(Reason.MAT, len(mat.markers), len(CORNER_MARKERS))
 
 
 def check_tilt(mat: DetectedMat) -> Finding | None:

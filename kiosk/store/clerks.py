@@ -1,4 +1,4 @@
-"""The clerks, and how often a PIN was guessed wrong. Names and the hashes of PINs never leave the station."""
+"""The clerks. Names and the hashes of PINs never leave the station."""
 
 from __future__ import annotations
 
@@ -6,49 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection, func, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from kiosk.domain.clerk import Clerk, Role, clerk_number
-from kiosk.domain.events import AuthLocked, ClerkAdded, ClerkChanged
-from kiosk.domain.lockout import Lockout
+from kiosk.domain.events import ClerkAdded, ClerkChanged
 from kiosk.store.database.schema import clerk as clerk_table
-from kiosk.store.database.schema import lockout as lockout_table
-from kiosk.store.database.tables import Tables, finishing, reading, writing
+from kiosk.store.database.tables import Tables, reading, writing
 from kiosk.store.journal import journal
 from kiosk.store.shared.errors import StoreRefusal
 from kiosk.store.shared.records import ClerkRow, Stamp
-
-
-class Lockouts(Tables):
-    """``scope`` is ``pin`` or ``pickup``."""
-
-    @reading
-    def get(self, connection: Connection, scope: str) -> Lockout:
-        query = select(
-            lockout_table.c.failures, lockout_table.c.wait_ms, lockout_table.c.boot_id, lockout_table.c.monotonic_ms
-        )
-        row = connection.execute(query.where(lockout_table.c.scope == scope)).one_or_none()
-        if row is None:
-            return Lockout()
-        failures, wait_ms, boot_id, monotonic_ms = row
-        return Lockout(tuple(int(age) for age in failures.split()), wait_ms, boot_id, monotonic_ms)
-
-    @finishing
-    def save(
-        self, connection: Connection, scope: str, lockout: Lockout, locked_event: AuthLocked | None, stamp: Stamp
-    ) -> None:
-        """Replace the state of a scope; append the event when this wrong try caused a lockout."""
-        values: dict[str, object] = {
-            "failures": " ".join(str(age) for age in lockout.failures_ms),
-            "wait_ms": lockout.wait_ms,
-            "boot_id": lockout.boot_id,
-            "monotonic_ms": lockout.monotonic_ms,
-        }
-        new = upsert(lockout_table).values(scope=scope, **values)
-        connection.execute(new.on_conflict_do_update(index_elements=["scope"], set_=values))
-        if locked_event is not None:
-            journal.append(connection, locked_event, stamp)
-
 
 _ROWS = select(
     clerk_table.c.number, clerk_table.c.name, clerk_table.c.role, clerk_table.c.pin_hash, clerk_table.c.active

@@ -12,7 +12,7 @@ from kiosk.domain.intake import Intake, TareSource, Weighing
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
 from kiosk.store.catalogs import Catalogs
 from kiosk.store.checkpoints import CountyCheckpoints
-from kiosk.store.clerks import Clerks, Lockouts
+from kiosk.store.clerks import Clerks
 from kiosk.store.county_documents import CountyDocuments
 from kiosk.store.database.connection import LOG_FILES, Database, Reserve
 from kiosk.store.database.opening import OpenOptions, prepare_file
@@ -24,6 +24,7 @@ from kiosk.store.journal.outbox import Outbox
 from kiosk.store.journal.series import SeriesMarker
 from kiosk.store.journal.signing import Signing
 from kiosk.store.listings import Listings
+from kiosk.store.lockouts import Lockouts
 from kiosk.store.members import MemberGoods
 from kiosk.store.papers.crates import Crates
 from kiosk.store.papers.papers import Papers

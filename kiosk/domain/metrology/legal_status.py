@@ -1,4 +1,4 @@
-"""What the scale and its settings are worth at a moment: printed on the receipt, told in the event."""
+"""The legal status of the scale and its settings at a moment: printed on the receipt and stored in the event."""
 
 from __future__ import annotations
 

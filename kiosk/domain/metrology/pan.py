@@ -4,6 +4,7 @@ A load moves through these states; the rules here decide, never the page:
 
     empty ──rise──▶ moving ──rest──▶ stable ──requested──▶ held ──booked──▶ used ──back to zero──▶ empty
 
+A load may be booked (its weight printed) from Min to Max, at rest over the readings and the time of its `ScaleProfile`.
 A hold lasts only while every reading stays within 1 e of it and none reports motion. Anything else (a swing, a fault,
 silence) breaks it, and a new hold has a new reading number, so a page that shows the old one cannot book anything.
 A used load cannot be booked again until the pan has rested at zero. After a start nothing may be booked before the

@@ -1,6 +1,6 @@
 """The share of the ledger that one station may fill in a day, so that no station fills the disk.
 
-What is above the share is neither accepted nor acknowledged: the station keeps it, sends it again once a minute, and is
+What is above the share is neither accepted nor acknowledged: the station keeps it, asks again once a minute, and is
 accepted the next day. While the disk is nearly full the shares are smaller, so that the station that has sent most
 today is held back first, and the last room is left to stations that send little.
 """

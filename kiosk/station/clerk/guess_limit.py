@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 from kiosk.domain.events import AuthLocked
 from kiosk.domain.lockout import Lockout, LockoutRule
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
-from kiosk.store.clerks import Lockouts
+from kiosk.store.lockouts import Lockouts
 from kiosk.store.shared.errors import StoreError
 from kiosk.store.shared.records import Stamp
 
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _MINUTE_MS = 60_000
-_RULE: Final = LockoutRule()
+_RULE: Final = LockoutRule(tries=5, window_ms=10 * _MINUTE_MS, lockout_ms=10 * _MINUTE_MS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.station.counter.parcels import HANDOVER_S, Handover, ParcelLookup, ParcelSteps
 from kiosk.station.counter.state import FreshCode
 from kiosk.station.parcels.pickup_key import PickupKey
-from kiosk.store.clerks import Lockouts
+from kiosk.store.lockouts import Lockouts
 from kiosk.store.shared.records import HandoverProof, NewCode, ParcelRow, Stamp
 
 

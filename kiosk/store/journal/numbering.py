@@ -3,7 +3,7 @@ found by its receipt number.
 
 No receipt number is used twice: it is the key of its intake (``kiosk/store/database/schema.py``), on the disk before
 anyone sees it (``synchronous=FULL`` in ``kiosk/store/database/connection.py``), and a database that was restored or
-deleted continues with the next letter (``kiosk/store/journal/series.py``).
+deleted continues with the next letter (``kiosk/store/journal/series.py``; on a new card ``--letter`` names the newest).
 """
 
 from __future__ import annotations

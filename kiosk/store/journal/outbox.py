@@ -1,6 +1,7 @@
 """The outbox: events of the current epoch that the sorting center has not acknowledged.
 
-It has no separate table: its rows are those of the journal behind the last acknowledged one.
+It has no separate table: its rows are those of the journal behind the last acknowledged one. An acknowledgement deletes
+nothing; it moves that mark, also back, for a center restored from a backup (see `kiosk.messaging.relay.session`).
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ class Acceptance:
         missing = ((*chain.key, seq) for chain, seq in items if seq <= chain.upto and seq not in known[chain.key])
         self._add_hashes(archived, missing, known)
         for chain in chains:
-            self._deduplicate(chain, known[chain.key])
+            self._set_forks_apart(chain, known[chain.key])
             self._advance(chain)
         self._store(chains)
         self.signatures.write()
@@ -186,8 +186,8 @@ class Acceptance:
             for station, epoch, region, seq, sha256 in rows:
                 hashes[station, epoch, region][seq] = sha256
 
-    def _deduplicate(self, chain: Chain, known: dict[int, str]) -> None:
-        """Drop repeated events; quarantine as a fork an event with a known key and another hash."""
+    def _set_forks_apart(self, chain: Chain, known: dict[int, str]) -> None:
+        """Drop repeated events; quarantine as a fork a second event under a known number, with another hash."""
         for item in chain.events:
             have = known.get(item.seq)
             if have is None:
